@@ -1,0 +1,28 @@
+/* Kernels: floats and pointers, no models.  One table of functions per instruction set. */
+#ifndef PMOE_KERNELS_H
+#define PMOE_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A patch in memory: `runs` runs of `run` contiguous floats, `step` floats from one run to the next.  A 28 x 28 patch
+ * of a 112 x 112 grey board is {28, 28, 112}; a row of 40 values is {1, 40, 40}. */
+struct patch_shape {
+    int32_t runs, run, step;
+};
+
+struct kernels {
+    const char *name;    /* "avx2" */
+    int32_t lanes;       /* floats in a vector */
+    int32_t panel_outs;  /* most outputs in one panel of packed weights */
+    int32_t fused;       /* 1: a * b + c rounds once; 0: twice; -1: as the engine likes (relaxed SIMD) */
+#define K(kernel, arguments) void (*kernel) arguments;
+#include "kernel_list.h"
+};
+
+/* Those that this build holds and this CPU runs, scalar first, each better than the one before. */
+int32_t kernels_count(void);
+const struct kernels *kernels_at(int32_t index); /* NULL out of range */
+const struct kernels *kernels_find(const char *name); /* NULL or "best": the last; NULL if there is none so named */
+
+#endif

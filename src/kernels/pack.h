@@ -1,0 +1,21 @@
+/* Weights in the order in which patch_forward eats them.
+ *
+ * Outputs are split into panels of nearly equal width, at most `panel_outs`; vectors run along the patch, so that
+ * narrow experts (5 filters) lose no lanes.  One panel of o outputs, vectors of L lanes, a run of 28 with L = 16:
+ *
+ *     run 0, floats 0..15 : w[0] w[1] .. w[o-1]   | each L floats
+ *     run 0, floats 16..27: w[0] w[1] .. w[o-1]   | each 12 floats and 4 zeros
+ *     run 1, ...
+ *
+ * A panel is read front to back once for every tile of rows. */
+#ifndef PMOE_KERNELS_PACK_H
+#define PMOE_KERNELS_PACK_H
+
+#include "kernels.h"
+
+size_t packed_count(const struct kernels *kernels, struct patch_shape shape, int32_t outs); /* floats */
+
+/* w [outs][runs * run] -> panels [packed_count], 64-byte aligned */
+void pack_panels(const struct kernels *kernels, struct patch_shape shape, int32_t outs, const float *w, float *panels);
+
+#endif

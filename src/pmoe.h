@@ -1,0 +1,221 @@
+/* pmoe.h: patch-level mixture-of-experts CNNs.  The public interface, and its manual.
+ *
+ *     pmoe_model *model; pmoe_run *run; pmoe_error why;
+ *     if (pmoe_model_open(file, file_bytes, NULL, &model, &why)) { puts(why.text); return 1; }
+ *     if (pmoe_run_open(model, 1, &run, &why))                   { puts(why.text); return 1; }
+ *     pmoe_forward(run, image, 1, logits);                  image: [height][width][channels], 0 to 1
+ *     pmoe_routing r = pmoe_run_routing(run, 0);            which patches each expert took
+ *     pmoe_run_close(&run); pmoe_model_close(&model);
+ *
+ * The papers: "Patch-level Routing in Mixture-of-Experts is Provably Sample-efficient for Convolutional Neural
+ * Networks" (ICML 2023); equation numbers below are that paper's.  Symbols: n patches an image, k experts, l patches
+ * that each expert keeps (top-l), m filters in all.
+ *
+ * Conventions.  Activations are NHWC, floats.  Counts are elements; a size in bytes ends in _bytes.  Every call that
+ * can fail on what it was given returns a status and, where it takes a pmoe_error, a sentence that names the place,
+ * what was expected and what was found.  Outputs are untouched on failure unless said otherwise.  Nothing here exits,
+ * prints, or keeps state between handles; a model is read-only after opening and may be shared by threads, a run may
+ * not.  Same input, same seed, same build: same bytes.
+ */
+#ifndef PMOE_H
+#define PMOE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define PMOE_MUST_USE __attribute__((warn_unused_result))
+#else
+#define PMOE_MUST_USE
+#endif
+
+/* ---- Status and errors ------------------------------------------------------------------------------------------ */
+
+typedef enum pmoe_status {
+    PMOE_OK = 0,
+    PMOE_E_ARGUMENT, /* a call or an option that makes no sense; the caller's mistake */
+    PMOE_E_MEMORY,   /* the allocator said no; nothing was kept */
+    PMOE_E_IO,       /* a file could not be read or written */
+    PMOE_E_FORMAT,   /* bytes that are not what they claim to be */
+    PMOE_E_CHECKSUM, /* bytes that are well formed and yet not those that were saved */
+    PMOE_E_GRAPH,    /* layers that do not fit each other, or tensors that do not fit the layers */
+    PMOE_E_LIMIT,    /* more than this build accepts; the limit is named */
+} pmoe_status;
+
+typedef struct pmoe_error {
+    pmoe_status status;
+    char text[252]; /* one sentence, no newline */
+} pmoe_error;
+
+const char *pmoe_status_name(pmoe_status status);
+const char *pmoe_version(void);
+
+/* ---- Options: memory and instruction set ------------------------------------------------------------------------ */
+
+/* Where memory comes from.  alloc returns NULL when there is none; blocks are aligned for any type.  Opening a model
+ * asks once for scratch (given back before it returns) and once for the model; opening a run asks once; a forward
+ * pass asks never.  A zeroed struct stands for malloc and free. */
+typedef struct pmoe_allocator {
+    void *(*alloc)(void *user, size_t bytes);
+    void (*release)(void *user, void *block);
+    void *user;
+} pmoe_allocator;
+
+typedef struct pmoe_options {
+    const char *isa; /* NULL or "best", or a name that pmoe_isa_name lists */
+    pmoe_allocator allocator;
+} pmoe_options;
+
+/* Instruction sets that this build has and this CPU runs, "scalar" first, the best last. */
+int pmoe_isa_count(void);
+const char *pmoe_isa_name(int index);
+
+/* ---- Models ----------------------------------------------------------------------------------------------------- */
+
+typedef struct pmoe_model pmoe_model;
+
+/* Open a safetensors file whose metadata holds a layer list under the key `pmoe.model`; weights/README.md describes
+ * it.  The file is copied from, never kept.  options may be NULL.  *model is NULL on failure. */
+PMOE_MUST_USE pmoe_status pmoe_model_open(const void *file, size_t file_bytes, const pmoe_options *options,
+                                          pmoe_model **model, pmoe_error *error);
+void pmoe_model_close(pmoe_model **model); /* NULL and pointers to NULL are fine; the pointer is nulled */
+
+typedef struct pmoe_info {
+    const char *name;                  /* the model's own; lives as long as the model */
+    const char *isa;                   /* whose kernels it runs */
+    int32_t height, width, channels;   /* of one input image */
+    int32_t outputs, classes;          /* one output and two classes: logistic; else equal: softmax */
+    int32_t patches_high, patches_wide;/* grid of the first patch layer; n = high * wide */
+    int32_t experts, kept;             /* k and l; both 0 for a dense model */
+    int64_t parameters;
+    int64_t multiply_adds;             /* of one image, counted: routers, experts and linear layers */
+    size_t model_bytes;                /* what the model itself asked of the allocator */
+} pmoe_info;
+
+pmoe_info pmoe_model_info(const pmoe_model *model);
+const char *pmoe_model_class(const pmoe_model *model, int32_t class_index); /* its label; NULL out of range */
+
+/* The layers, shapes, parameters and multiply-adds, and the file's metadata, as JSON.  Like snprintf: writes at most
+ * capacity bytes with a final 0 and returns the length of the whole text, so a first call with (NULL, 0) sizes it. */
+size_t pmoe_model_describe(const pmoe_model *model, char *text, size_t capacity);
+
+/* ---- Forward passes --------------------------------------------------------------------------------------------- */
+
+typedef struct pmoe_run pmoe_run;
+
+/* Working memory for up to max_batch images at a time; the model must outlive it.  PMOE_E_LIMIT above 4096. */
+PMOE_MUST_USE pmoe_status pmoe_run_open(const pmoe_model *model, int32_t max_batch, pmoe_run **run, pmoe_error *error);
+void pmoe_run_close(pmoe_run **run);
+size_t pmoe_run_bytes(const pmoe_run *run);
+
+/* logits [batch][outputs] from images [batch][height][width][channels].  PMOE_E_ARGUMENT if batch is not 1..max_batch.
+ * No allocation.  The routing of every image stays readable until the next pass. */
+PMOE_MUST_USE pmoe_status pmoe_forward(pmoe_run *run, const float *images, int32_t batch, float *logits);
+
+/* How the first routed layer treated one image of the last pass.  Pointers live until the next pass. */
+typedef struct pmoe_routing {
+    int32_t experts, kept, patches; /* k, l, n; all 0 for a dense model */
+    const int32_t *picks;           /* [k][l] patch index, largest score first; ties: the lower index first */
+    const float *gates;             /* [k][l] G of eq. 1; 1 everywhere for hard gates */
+    const float *scores;            /* [k][n] routing values <w_s, x_j> */
+} pmoe_routing;
+
+pmoe_routing pmoe_run_routing(const pmoe_run *run, int32_t item);
+
+/* Probabilities [classes] from the logits [outputs] of one image: softmax, or for one output (1 - p, p) with
+ * p = 1 / (1 + exp(-logit)).  Returns the likeliest class; ties: the lower one. */
+int32_t pmoe_probabilities(const pmoe_model *model, const float *logits, float *probabilities);
+
+/* One image of the last pass as JSON: class, probabilities, logits, and for a routed model each expert's patches, gates
+ * and scores.  logits [outputs] are that image's.  Like snprintf; see pmoe_model_describe. */
+size_t pmoe_run_describe(const pmoe_run *run, int32_t item, const float *logits, char *text, size_t capacity);
+
+/* ---- Time --------------------------------------------------------------------------------------------------------- */
+
+typedef struct pmoe_timing {
+    double first_ns;                   /* the first call of all: cold */
+    double median_ns, low_ns, high_ns; /* of one call in steady state: median and quartiles over the samples */
+    int32_t samples, calls;            /* samples of `calls` calls each */
+} pmoe_timing;
+
+/* Time forward passes of several models, interleaved: sample 1 of each run, then sample 2 of each, ... so that drift
+ * hits all alike.  Calls per sample are fitted so that one sample spans at least 100 steps of the clock; at least 7
+ * samples, then as many as budget_ns allows.  images[r] belongs to runs[r].  clock_ns must never run backwards. */
+PMOE_MUST_USE pmoe_status pmoe_time_runs(pmoe_run *const *runs, const float *const *images, int32_t count,
+                                         int32_t batch, double budget_ns, double (*clock_ns)(void),
+                                         pmoe_timing *timings, pmoe_error *error);
+
+/* The smallest step that clock_ns was seen to make. */
+double pmoe_clock_step_ns(double (*clock_ns)(void));
+
+/* ---- Trust: does this machine compute what it should? ------------------------------------------------------------ */
+
+/* Check every kernel of one instruction set against the double-precision oracle on random shapes, borders poisoned.
+ * isa NULL or "best" as above.  On failure the error names kernel, shape and first bad index. */
+PMOE_MUST_USE pmoe_status pmoe_self_test(const char *isa, uint64_t seed, int32_t *checks, pmoe_error *error);
+
+/* Run the model on the test input that its file names (metadata `pmoe.golden`) and compare with the outputs and picks
+ * stored there.  PMOE_E_CHECKSUM on disagreement; PMOE_OK with *checked = 0 if the file holds no golden output. */
+PMOE_MUST_USE pmoe_status pmoe_model_check_golden(const pmoe_model *model, int32_t *checked, pmoe_error *error);
+
+/* ---- Images ------------------------------------------------------------------------------------------------------ */
+
+/* The same bytes on every host: all of these are integer or fixed-order float C, no platform resampling. */
+
+/* Any picture to a grey board.  rgba [height][width][4], 8 bits, straight alpha over black; luma 0.299 R + 0.587 G +
+ * 0.114 B; centre-cropped to the aspect of the target; area-averaged (or pixel-repeated when smaller) to
+ * grey [out_height][out_width].  Pictures whose outermost ring of pixels is mostly light are inverted first, because
+ * the networks know white ink on black; *inverted tells.  PMOE_E_LIMIT above 16384 a side or 2^28 pixels. */
+PMOE_MUST_USE pmoe_status pmoe_board_from_rgba(const uint8_t *rgba, int32_t width, int32_t height, int32_t out_width,
+                                               int32_t out_height, uint8_t *grey, int32_t *inverted, pmoe_error *error);
+
+/* A drawing to a digit, as MNIST's makers did it: crop to the ink, scale the longest side to 20 pixels with area
+ * averaging and the aspect kept, place the centre of mass at the middle of 28 x 28.  ink [height][width], 0 none to
+ * 255 full; digit [28][28].  *empty is 1 and digit all 0 when no pixel reaches 32 of 255. */
+PMOE_MUST_USE pmoe_status pmoe_digit_from_ink(const uint8_t *ink, int32_t width, int32_t height, uint8_t *digit,
+                                              int32_t *empty, pmoe_error *error);
+
+/* values[i] = bytes[i] / 255, what every model here is trained on. */
+void pmoe_bytes_to_floats(const uint8_t *bytes, size_t count, float *values);
+
+/* ---- Data: digits and the boards made of them -------------------------------------------------------------------- */
+
+typedef struct pmoe_digits pmoe_digits;
+
+/* Two IDX files in memory: images (magic 0x803, N x 28 x 28 bytes) and labels (0x801, N bytes 0..9).  Both are
+ * referred to, not copied, and must outlive the handle. */
+PMOE_MUST_USE pmoe_status pmoe_digits_open(const void *images, size_t images_bytes, const void *labels,
+                                           size_t labels_bytes, const pmoe_options *options, pmoe_digits **digits,
+                                           pmoe_error *error);
+void pmoe_digits_close(pmoe_digits **digits);
+int32_t pmoe_digits_count(const pmoe_digits *digits);
+const uint8_t *pmoe_digits_pixels(const pmoe_digits *digits, int32_t index); /* [28][28] */
+int32_t pmoe_digits_label(const pmoe_digits *digits, int32_t index);
+
+/* The composed sets.  PMOE_MOSAIC: one patch is a 0 or a 1, the other n-1 are digits 2..9; class = that digit (paper 1,
+ * sec. 5.1).  PMOE_MOSAIC10: one patch is a true digit 0..9, the others are digits whose four 14 x 14 quadrants were
+ * permuted (never identically) and flipped; class = the true digit. */
+typedef enum pmoe_board_set { PMOE_MOSAIC, PMOE_MOSAIC10 } pmoe_board_set;
+
+enum { PMOE_CELL = 28, PMOE_GRID = 4, PMOE_CELLS = PMOE_GRID * PMOE_GRID, PMOE_BOARD = PMOE_GRID * PMOE_CELL };
+
+typedef struct pmoe_board_truth {
+    int32_t label;               /* class index */
+    int32_t patch;               /* where the discriminative patch is, 0..15 in reading order */
+    int32_t digits[PMOE_CELLS];  /* which digit of the data each cell was made from */
+} pmoe_board_truth;
+
+/* Board number `index` of the endless sequence that (set, digits, seed) fixes; labels alternate through the classes
+ * so that any run of them is balanced.  pixels [112][112], 0..255.  Random access, no state.  truth may be NULL.
+ * PMOE_E_ARGUMENT if the data lacks a digit that the set needs. */
+PMOE_MUST_USE pmoe_status pmoe_board(const pmoe_digits *digits, pmoe_board_set set, uint64_t seed, uint64_t index,
+                                     uint8_t *pixels, pmoe_board_truth *truth, pmoe_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
