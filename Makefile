@@ -1,0 +1,150 @@
+# Every entry point of pmoe.  `make` alone lists them with what each costs.
+#
+# Each target machine or configuration has its own folder under build/, so none spoils another's objects:
+#
+#     build/native      gcc; what users run                 build/aarch64   cross-compiled, runs under qemu
+#     build/sanitize    clang with address and undefined-   build/wasm      three .wasm files, no JavaScript glue
+#                       behaviour checks; fuzzers link it   build/include   third-party headers, copied
+#
+# Sources are found, not listed: a new file in a folder of src/ is built.  src/kernels/*_tmpl.c are compiled once per
+# instruction set.  Leaves out: installing (build_scripts/install.sh) and running tests (tests/run.mjs).
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+
+# As many jobs as CPUs unless told otherwise; V=1 shows the commands.
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(JOBS)
+endif
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-9s %s\n' '$(1)' '$(2)')
+
+# ---- Sources ---------------------------------------------------------------------------------------------------------
+
+LIB_DIRS  := base simd kernels model route image data train study bench
+LIB_C     := $(filter-out %_tmpl.c,$(foreach d,$(LIB_DIRS),$(wildcard src/$(d)/*.c) $(wildcard src/$(d)/ref/*.c)))
+TMPL_C    := $(wildcard src/kernels/*_tmpl.c)
+CLI_C     := $(wildcard src/cli/*.c)
+UNIT_C    := $(wildcard tests/units/test_*.c)
+FUZZ_C    := $(wildcard tests/fuzz/fuzz_*.c)
+
+# The build hash: one digest over everything that decides what the core computes.  No dates, no paths of this machine.
+HASHED    := $(sort $(wildcard src/*.h src/*/*.h src/*/*.c src/*/*/*.c src/wasm/exports.txt) Makefile)
+BUILD_ID  := $(shell sha256sum $(HASHED) | sha256sum | cut -c1-16)
+$(shell mkdir -p build && { [ "$$(cat build/id 2>/dev/null)" = $(BUILD_ID) ] || echo $(BUILD_ID) > build/id; })
+# Only the files that mention PMOE_BUILD are compiled again when it changes.
+USES_ID   := $(shell grep -l PMOE_BUILD $(LIB_C) $(CLI_C) 2>/dev/null)
+
+# ---- Flags -----------------------------------------------------------------------------------------------------------
+
+WARNINGS  := -Wall -Wextra -Wpedantic -Werror
+COMMON    := -std=c11 -ffp-contract=off $(WARNINGS) -MMD -MP -Isrc -isystem build/include
+HOSTED    := -D_POSIX_C_SOURCE=200809L -DPMOE_BUILD='"$(BUILD_ID)"'
+
+ISA_scalar  := -fno-tree-vectorize -fno-tree-slp-vectorize
+ISA_avx2    := -mavx2 -mfma
+ISA_avx512  := -mavx512f -mavx512vl -mavx512dq -mavx512bw
+ISA_neon    :=
+ISA_simd128 := -msimd128
+ISA_relaxed := -msimd128 -mrelaxed-simd
+
+ISAS_x86_64  := scalar avx2 avx512
+ISAS_aarch64 := scalar neon
+MACHINE      := $(shell uname -m)
+
+CC_native      := gcc
+FLAGS_native   := -O3 $(HOSTED)
+LINK_native    :=
+ISAS_native    := $(or $(ISAS_$(MACHINE)),scalar)
+
+CC_sanitize    := clang-19
+FLAGS_sanitize := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link \
+                  -fno-sanitize-recover=all $(HOSTED)
+LINK_sanitize  := -fsanitize=address,undefined
+ISAS_sanitize  := $(ISAS_native)
+
+CC_aarch64     := aarch64-linux-gnu-gcc
+FLAGS_aarch64  := -O3 $(HOSTED)
+LINK_aarch64   := -static
+
+# ---- Hosted builds: native, sanitize, aarch64 -------------------------------------------------------------------------
+
+HEADERS := build/include/.made
+
+# jsmn and stb are header-only packages; copied, so that cross and wasm compilers see them and nothing else of the host.
+$(HEADERS): /usr/include/jsmn.h
+	@mkdir -p build/include
+	@cp /usr/include/jsmn.h /usr/include/stb/stb_image.h build/include/
+	@touch $@
+
+# $(call HOST,config): objects, library, program and unit tests of one configuration
+define HOST
+OBJ_$(1) := $$(LIB_C:%.c=build/$(1)/%.o) \
+            $$(foreach isa,$$(ISAS_$(1)),$$(TMPL_C:src/kernels/%_tmpl.c=build/$(1)/kernels/$$(isa)/%.o))
+
+build/$(1)/%.o: %.c $$(HEADERS) Makefile
+	@mkdir -p $$(@D)
+	$$(call say,$(1),$$@)
+	$$(Q)$$(CC_$(1)) $$(COMMON) $$(FLAGS_$(1)) -c $$< -o $$@
+
+$$(foreach isa,$$(ISAS_$(1)),$$(eval $$(call HOST_KERNELS,$(1),$$(isa))))
+$$(USES_ID:%.c=build/$(1)/%.o): build/id
+
+build/$(1)/libpmoe.a: $$(OBJ_$(1))
+	@rm -f $$@
+	$$(call say,archive,$$@)
+	$$(Q)ar rcs $$@ $$^
+
+build/$(1)/bin/pmoe: $$(CLI_C:%.c=build/$(1)/%.o) build/$(1)/libpmoe.a
+	@mkdir -p $$(@D)
+	$$(call say,link,$$@)
+	$$(Q)$$(CC_$(1)) $$(LINK_$(1)) $$^ -lm -lpthread -o $$@
+
+build/$(1)/units/%: build/$(1)/tests/units/%.o build/$(1)/libpmoe.a
+	@mkdir -p $$(@D)
+	$$(call say,link,$$@)
+	$$(Q)$$(CC_$(1)) $$(LINK_$(1)) $$^ $$(CMOCKA_$(1)) -lm -lpthread -o $$@
+
+-include $$(shell find build/$(1) -name '*.d' 2>/dev/null)
+endef
+
+define HOST_KERNELS
+build/$(1)/kernels/$(2)/%.o: src/kernels/%_tmpl.c $$(HEADERS) Makefile
+	@mkdir -p $$(@D)
+	$$(call say,$(1),$$@)
+	$$(Q)$$(CC_$(1)) $$(COMMON) $$(FLAGS_$(1)) $$(ISA_$(2)) -DISA=$(2) -DSIMD_H='"simd/$(2).h"' -c $$< -o $$@
+endef
+
+CMOCKA_native   := -lcmocka
+CMOCKA_sanitize := -lcmocka
+
+$(foreach config,native sanitize aarch64,$(eval $(call HOST,$(config))))
+
+build/pmoe: build/native/bin/pmoe
+	@cp $< $@
+
+## native: build/pmoe and build/native/libpmoe.a with gcc (half a minute)
+native: build/native/libpmoe.a $(if $(CLI_C),build/pmoe)
+
+## clean: remove everything built (data/ stays)
+clean:
+	rm -rf build
+
+## format: lay out the C sources with clang-format
+format:
+	clang-format -i $(FORMATTED)
+
+## format-check: fail if `make format` would change something
+format-check:
+	clang-format --dry-run -Werror $(FORMATTED)
+
+FORMATTED = $(wildcard src/*.h src/*/*.h src/*/*.c src/*/*/*.c src/*/*/*.h tests/*/*.c tests/*/*.h)
+
+help:
+	@echo "usage: make TARGET"
+	@awk -F': ' '/^## / { sub(/^## /, "", $$1); printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: help native clean format format-check
