@@ -1,0 +1,68 @@
+#include "route.h"
+
+#include "../base/exp.h"
+
+/* Does score a come before score b when a's index is the larger one?  Only by being truly greater. */
+static int ranks_before(float a, float b)
+{
+    return a > b || (b != b && a == a);
+}
+
+void route_top(const float *scores, int32_t n, int32_t l, int32_t *picks)
+{
+    int32_t have = 0;
+    for (int32_t j = 0; j < n; j++) {
+        int32_t at = have;
+        while (at > 0 && ranks_before(scores[j], scores[picks[at - 1]]))
+            at--;
+        if (at == l)
+            continue;
+        if (have < l)
+            have++;
+        for (int32_t i = have - 1; i > at; i--)
+            picks[i] = picks[i - 1];
+        picks[at] = j;
+    }
+}
+
+void route_gates(enum gate_form form, const float *scores, int32_t n, const int32_t *picks, int32_t l, float *gates)
+{
+    if (form == GATE_HARD) {
+        for (int32_t i = 0; i < l; i++)
+            gates[i] = 1;
+        return;
+    }
+    /* The largest score is the first pick's, so no exponent is above 0 and the sum is at least 1. */
+    float largest = scores[picks[0]], sum = 0;
+    for (int32_t i = 0; i < l; i++)
+        gates[i] = exp_f32(scores[picks[i]] - largest);
+    if (form == GATE_TOPL_SOFTMAX)
+        for (int32_t i = 0; i < l; i++)
+            sum += gates[i];
+    else
+        for (int32_t j = 0; j < n; j++)
+            sum += exp_f32(scores[j] - largest);
+    for (int32_t i = 0; i < l; i++)
+        gates[i] /= sum;
+}
+
+void route_gates_backward(enum gate_form form, const float *scores, int32_t n, const int32_t *picks, int32_t l,
+                          const float *gates, const float *dgates, float *dscores)
+{
+    if (form == GATE_HARD)
+        return;
+    float mean = 0; /* of dG under G */
+    for (int32_t i = 0; i < l; i++)
+        mean += gates[i] * dgates[i];
+    for (int32_t i = 0; i < l; i++)
+        dscores[picks[i]] += gates[i] * dgates[i];
+    if (form == GATE_TOPL_SOFTMAX) {
+        for (int32_t i = 0; i < l; i++)
+            dscores[picks[i]] -= gates[i] * mean;
+        return;
+    }
+    /* Softmax over all n: the dropped patches feel the mean too.  A kept gate gives the common factor. */
+    float largest = scores[picks[0]];
+    for (int32_t j = 0; j < n; j++)
+        dscores[j] -= gates[0] * exp_f32(scores[j] - largest) * mean;
+}
