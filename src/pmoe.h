@@ -56,9 +56,9 @@ const char *pmoe_version(void);
 
 /* ---- Options: memory and instruction set ------------------------------------------------------------------------ */
 
-/* Where memory comes from.  alloc returns NULL when there is none; blocks are aligned for any type.  Opening a model
- * asks once for scratch (given back before it returns) and once for the model; opening a run asks once; a forward
- * pass asks never.  A zeroed struct stands for malloc and free. */
+/* Where memory comes from.  alloc returns NULL when there is none; blocks are aligned for any type.  A model and a run
+ * are one block each, of a size computed before it is asked for; scratch asked for while opening is given back before
+ * the call returns; a forward pass asks for nothing.  A zeroed struct stands for malloc and free. */
 typedef struct pmoe_allocator {
     void *(*alloc)(void *user, size_t bytes);
     void (*release)(void *user, void *block);
@@ -149,7 +149,7 @@ PMOE_MUST_USE pmoe_status pmoe_time_runs(pmoe_run *const *runs, const float *con
                                          int32_t batch, double budget_ns, double (*clock_ns)(void),
                                          pmoe_timing *timings, pmoe_error *error);
 
-/* The smallest step that clock_ns was seen to make. */
+/* The smallest step that clock_ns was seen to make; 0 if it stood still. */
 double pmoe_clock_step_ns(double (*clock_ns)(void));
 
 /* ---- Trust: does this machine compute what it should? ------------------------------------------------------------ */
@@ -214,6 +214,76 @@ typedef struct pmoe_board_truth {
  * PMOE_E_ARGUMENT if the data lacks a digit that the set needs. */
 PMOE_MUST_USE pmoe_status pmoe_board(const pmoe_digits *digits, pmoe_board_set set, uint64_t seed, uint64_t index,
                                      uint8_t *pixels, pmoe_board_truth *truth, pmoe_error *error);
+
+/* ---- Training (native only) --------------------------------------------------------------------------------------- */
+
+typedef enum pmoe_model_kind {
+    PMOE_CNN,      /* eq. 5: every filter sees every patch */
+    PMOE_SEPARATE, /* routers first, on the router loss of eq. 6, then experts behind hard gates (eq. 3) */
+    PMOE_JOINT,    /* routers and experts together through softmax gates (eq. 4) */
+} pmoe_model_kind;
+
+/* Everything that decides the bytes of trained weights, but for the data and the build. */
+typedef struct pmoe_recipe {
+    const char *name;         /* "mosaic-joint"; becomes the model's name */
+    pmoe_model_kind kind;
+    pmoe_board_set set;
+    int32_t filters;          /* m in all; each expert has m / k */
+    int32_t experts, kept;    /* k and l; of a CNN not used */
+    const char *gate;         /* joint: "topl_softmax" or "softmax_topl" */
+    const char *divisor;      /* "n" or "l": what pooling divides by */
+    int32_t samples;          /* N boards an epoch, numbers 0 .. N-1 of the seed's sequence */
+    int32_t fresh;            /* 1: epoch e trains on boards e*N .. e*N+N-1, never the same twice */
+    int32_t batch, epochs;
+    float rate;               /* of SGD; no momentum */
+    float rate_end;           /* reached by a straight line over the epochs; equal to rate: constant */
+    int32_t router_epochs;    /* separate: of the first step */
+    float router_rate;
+    float expert_std, router_std; /* initial weights ~ N(0, std^2) */
+    const char *output;       /* output layer: "normal" N(0,1) fixed, "sign" +1 of the class's expert and -1 of the
+                                 other, fixed (two classes, separate), or "trained": N(0, 1/inputs), trained */
+    uint64_t seed;
+} pmoe_recipe;
+
+/* The recipes of the committed weights: mosaic-cnn, mosaic-separate, mosaic-joint, mosaic10-cnn, mosaic10-pmoe. */
+int pmoe_recipe_count(void);
+const pmoe_recipe *pmoe_recipe_at(int index);
+const pmoe_recipe *pmoe_recipe_find(const char *name); /* NULL if there is none so named */
+
+typedef struct pmoe_trainer pmoe_trainer;
+
+/* threads: 0 for one per CPU.  The number of threads does not change a byte of the result. */
+PMOE_MUST_USE pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, const pmoe_digits *digits, int32_t threads,
+                                            const pmoe_options *options, pmoe_trainer **trainer, pmoe_error *error);
+void pmoe_trainer_close(pmoe_trainer **trainer);
+
+/* Go on from a file that pmoe_trainer_save wrote for the same recipe; the bytes that come out in the end are those of
+ * a training that was never interrupted. */
+PMOE_MUST_USE pmoe_status pmoe_trainer_resume(pmoe_trainer *trainer, const void *file, size_t file_bytes,
+                                              pmoe_error *error);
+
+typedef struct pmoe_progress {
+    const char *phase;        /* "routers" or "experts" */
+    int32_t epoch, epochs;    /* epochs done, of both phases together */
+    int32_t batch, batches;   /* within this epoch */
+    double loss, accuracy;    /* mean over the epoch's samples so far, before their updates; accuracy in percent, NaN in
+                                 the phase "routers" */
+} pmoe_progress;
+
+int32_t pmoe_trainer_done(const pmoe_trainer *trainer); /* 1 when all epochs are done */
+
+/* One epoch.  report (may be NULL) is called after each batch. */
+PMOE_MUST_USE pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer,
+                                             void (*report)(void *user, const pmoe_progress *progress), void *user,
+                                             pmoe_progress *progress, pmoe_error *error);
+
+/* The model being trained, for evaluation between epochs. */
+const pmoe_model *pmoe_trainer_model(const pmoe_trainer *trainer);
+
+/* The weights as a model file with golden outputs, from the options' allocator.  `card` (may be NULL) is JSON text of
+ * what the caller wants kept beside them. */
+PMOE_MUST_USE pmoe_status pmoe_trainer_save(const pmoe_trainer *trainer, const char *card, unsigned char **file,
+                                            size_t *file_bytes, pmoe_error *error);
 
 #ifdef __cplusplus
 }

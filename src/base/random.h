@@ -16,6 +16,7 @@ enum random_stream {
     RANDOM_BOARD,    /* composition of boards */
     RANDOM_GOLDEN,   /* test inputs of golden outputs */
     RANDOM_CHECK,    /* test inputs of the kernel harness */
+    RANDOM_BOOTSTRAP,/* resampling of timings */
 };
 
 /* The generator number `index` of a stream of a seed: no two share a sequence, none needs those before it. */
