@@ -12,17 +12,17 @@ struct patch_shape {
 };
 
 struct kernels {
-    const char *name;    /* "avx2" */
-    int32_t lanes;       /* floats in a vector */
-    int32_t panel_outs;  /* most outputs in one panel of packed weights */
-    int32_t fused;       /* 1: a * b + c rounds once; 0: twice; -1: as the engine likes (relaxed SIMD) */
-#define K(kernel, arguments) void (*kernel) arguments;
+    const char *name;   /* "avx2" */
+    int32_t lanes;      /* floats in a vector */
+    int32_t panel_outs; /* most outputs in one panel of packed weights */
+    int32_t fused;      /* 1: a * b + c rounds once; 0: twice; -1: as the engine likes (relaxed SIMD) */
+#define K(kernel, arguments) void(*kernel) arguments;
 #include "kernel_list.h"
 };
 
 /* Those that this build holds and this CPU runs, scalar first, each better than the one before. */
 int32_t kernels_count(void);
-const struct kernels *kernels_at(int32_t index); /* NULL out of range */
+const struct kernels *kernels_at(int32_t index);      /* NULL out of range */
 const struct kernels *kernels_find(const char *name); /* NULL or "best": the last; NULL if there is none so named */
 
 #endif

@@ -1,0 +1,48 @@
+/* Packing weights; pack.h draws the layout. */
+#include "pack.h"
+
+#include "../base/memory.h"
+#include "split.h"
+
+#include <string.h>
+
+static int32_t vectors_of_run(const struct kernels *kernels, struct patch_shape shape)
+{
+    return shape.run / kernels->lanes + (shape.run % kernels->lanes != 0);
+}
+
+size_t packed_count(const struct kernels *kernels, struct patch_shape shape, int32_t outs)
+{
+    size_t count = (size_t)vectors_of_run(kernels, shape);
+    if (!size_mul(count, (size_t)kernels->lanes, &count) || !size_mul(count, (size_t)shape.runs, &count) ||
+        !size_mul(count, (size_t)outs, &count))
+        return SIZE_MAX;
+    return count;
+}
+
+/* One panel of `outs` outputs; returns where the next begins. */
+static float *pack_panel(const struct kernels *kernels, struct patch_shape shape, int32_t outs, const float *w,
+                         float *panel)
+{
+    size_t patch = (size_t)shape.runs * (size_t)shape.run;
+    for (int32_t r = 0; r < shape.runs; r++)
+        for (int32_t j = 0; j < shape.run; j += kernels->lanes) {
+            int32_t rest = shape.run - j, count = rest < kernels->lanes ? rest : kernels->lanes;
+            const float *from = w + (size_t)r * (size_t)shape.run + j;
+            for (int32_t o = 0; o < outs; o++, panel += kernels->lanes) {
+                memset(panel, 0, (size_t)kernels->lanes * sizeof *panel);
+                memcpy(panel, from + (size_t)o * patch, (size_t)count * sizeof *panel);
+            }
+        }
+    return panel;
+}
+
+void pack_panels(const struct kernels *kernels, struct patch_shape shape, int32_t outs, const float *w, float *panels)
+{
+    struct split panel_split = split_evenly(outs, kernels->panel_outs);
+    for (int32_t p = 0; p < panel_split.parts; p++) {
+        int32_t width = split_size(panel_split, p);
+        panels = pack_panel(kernels, shape, width, w, panels);
+        w += (size_t)width * (size_t)shape.runs * (size_t)shape.run;
+    }
+}

@@ -1,0 +1,54 @@
+/* The oracle; ref.h explains.  No tiling, no reuse: each function is its equation. */
+#include "ref.h"
+
+#include <math.h>
+
+static void add_term(struct ref *sum, double term)
+{
+    sum->value += term;
+    sum->magnitude += fabs(term);
+}
+
+struct ref ref_relu(float x)
+{
+    return (struct ref){x < 0 ? 0 : x, fabs(x)};
+}
+
+struct ref ref_patch_forward(const float *x, struct patch_shape shape, const float *w, const float *bias, int32_t o,
+                             int32_t relu)
+{
+    struct ref sum = {0, 0};
+    for (int32_t r = 0; r < shape.runs; r++)
+        for (int32_t j = 0; j < shape.run; j++) {
+            size_t k = (size_t)r * (size_t)shape.run + (size_t)j;
+            float weight = w[(size_t)o * (size_t)shape.runs * (size_t)shape.run + k];
+            add_term(&sum, (double)x[(ptrdiff_t)r * shape.step + j] * weight);
+        }
+    if (bias)
+        add_term(&sum, bias[o]);
+    if (relu && sum.value < 0)
+        sum.value = 0;
+    return sum;
+}
+
+struct ref ref_patch_gradient(float dw, const float *const *x, int32_t rows, struct patch_shape shape, const float *dy,
+                              ptrdiff_t dy_step, int32_t o, int32_t k)
+{
+    struct ref sum = {dw, fabs(dw)};
+    for (int32_t i = 0; i < rows; i++)
+        add_term(&sum, (double)dy[i * dy_step + o] * x[i][(ptrdiff_t)(k / shape.run) * shape.step + k % shape.run]);
+    return sum;
+}
+
+struct ref ref_gated_sum(const float *x, const float *gates, float scale, int32_t rows, int32_t count, int32_t c)
+{
+    struct ref sum = {0, 0};
+    for (int32_t i = 0; i < rows; i++)
+        add_term(&sum, (double)scale * (gates ? gates[i] : 1) * x[(ptrdiff_t)i * count + c]);
+    return sum;
+}
+
+struct ref ref_axpy(float y, float a, float x)
+{
+    return (struct ref){y + (double)a * x, fabs(y) + fabs((double)a * x)};
+}

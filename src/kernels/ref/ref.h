@@ -1,0 +1,23 @@
+/* The oracle: every kernel once more in double precision, straight from its equation in kernel_list.h.
+ *
+ * Each output has a value and a magnitude, the sum of the absolute values of its terms: what a rounding error is
+ * measured against (check.c derives the bound).  Never a baseline of timings. */
+#ifndef PMOE_KERNELS_REF_H
+#define PMOE_KERNELS_REF_H
+
+#include "../kernels.h"
+
+struct ref {
+    double value, magnitude;
+};
+
+/* One output each.  w is plain: [outs][runs * run]; o and k count outputs and floats of the patch. */
+struct ref ref_patch_forward(const float *x, struct patch_shape shape, const float *w, const float *bias, int32_t o,
+                             int32_t relu);
+struct ref ref_patch_gradient(float dw, const float *const *x, int32_t rows, struct patch_shape shape, const float *dy,
+                              ptrdiff_t dy_step, int32_t o, int32_t k);
+struct ref ref_gated_sum(const float *x, const float *gates, float scale, int32_t rows, int32_t count, int32_t c);
+struct ref ref_relu(float x);
+struct ref ref_axpy(float y, float a, float x);
+
+#endif

@@ -1,0 +1,37 @@
+/* What every *_tmpl.c starts from: one instruction set's vocabulary, and names that carry it.
+ *
+ * Each src/kernels/NAME_tmpl.c is compiled once per instruction set into build/TARGET/kernels/ISA/NAME.o with
+ *
+ *     -DISA=avx2 -DSIMD_H='"simd/avx2.h"'   and the set's own flags:
+ *
+ *     scalar   -fno-tree-vectorize -fno-tree-slp-vectorize      neon     none
+ *     avx2     -mavx2 -mfma                                     simd128  -msimd128
+ *     avx512   -mavx512f -mavx512vl -mavx512dq -mavx512bw       relaxed  -msimd128 -mrelaxed-simd
+ *
+ * always -O3 -std=c11 -ffp-contract=off and never -ffast-math: an order of summation is written down, not found.
+ * ISA is one of those six names, and the public one (pmoe_isa_name).  select.c joins the tables. */
+#ifndef PMOE_KERNELS_TMPL_H
+#define PMOE_KERNELS_TMPL_H
+
+#include "kernels.h"
+
+#include SIMD_H
+
+#define KFN_PASTE(name, isa) name##_##isa
+#define KFN_EXPAND(name, isa) KFN_PASTE(name, isa)
+#define KFN(name) KFN_EXPAND(name, ISA)
+
+#define K(kernel, arguments) void KFN(kernel) arguments;
+#include "kernel_list.h"
+
+extern const struct kernels KFN(kernels);
+
+/* A tile's loops have constant bounds once its shape is inlined; unrolled, its sums become registers. */
+#define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#endif

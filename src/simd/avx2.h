@@ -1,0 +1,77 @@
+/* The vocabulary (scalar.h) on AVX2 with FMA: 8 lanes, 16 registers. */
+#ifndef PMOE_SIMD_AVX2_H
+#define PMOE_SIMD_AVX2_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define VF_NAME "avx2"
+enum { VF_LANES = 8, VF_FUSED = 1 };
+enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 4, VF_TILE_REGISTERS = 15 };
+enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 2 }; /* 12 sums, 2 inputs, 1 factor */
+
+typedef __m256 vf;
+typedef __m256i vf_part; /* all ones in the lanes that count */
+
+static inline vf_part vf_part_of(int32_t count)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static inline vf vf_set1(float a)
+{
+    return _mm256_set1_ps(a);
+}
+
+static inline vf vf_load(const float *p)
+{
+    return _mm256_loadu_ps(p);
+}
+
+static inline vf vf_load_part(const float *p, vf_part part)
+{
+    return _mm256_maskload_ps(p, part);
+}
+
+static inline void vf_store(float *p, vf a)
+{
+    _mm256_storeu_ps(p, a);
+}
+
+static inline void vf_store_part(float *p, vf a, vf_part part)
+{
+    _mm256_maskstore_ps(p, part, a);
+}
+
+static inline vf vf_add(vf a, vf b)
+{
+    return _mm256_add_ps(a, b);
+}
+
+static inline vf vf_mul(vf a, vf b)
+{
+    return _mm256_mul_ps(a, b);
+}
+
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+static inline vf vf_relu(vf a)
+{
+    return _mm256_max_ps(_mm256_setzero_ps(), a); /* 0 > a ? 0 : a */
+}
+
+/* Halves added two vectors at a time, then a 4 x 4 transposition that adds as it goes. */
+static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
+{
+    __m256 ab = _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+    __m256 cd = _mm256_add_ps(_mm256_permute2f128_ps(c, d, 0x20), _mm256_permute2f128_ps(c, d, 0x31));
+    /* a02 c02 a13 c13 | b02 d02 b13 d13 */
+    __m256 pairs = _mm256_add_ps(_mm256_unpacklo_ps(ab, cd), _mm256_unpackhi_ps(ab, cd));
+    __m128 ac = _mm256_castps256_ps128(pairs), bd = _mm256_extractf128_ps(pairs, 1);
+    _mm_storeu_ps(out, _mm_add_ps(_mm_unpacklo_ps(ac, bd), _mm_unpackhi_ps(ac, bd)));
+}
+
+#endif

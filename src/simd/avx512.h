@@ -1,0 +1,77 @@
+/* The vocabulary (scalar.h) on AVX-512 (F, VL, DQ, BW): 16 lanes, 32 registers. */
+#ifndef PMOE_SIMD_AVX512_H
+#define PMOE_SIMD_AVX512_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define VF_NAME "avx512"
+enum { VF_LANES = 16, VF_FUSED = 1 };
+enum { VF_TILE_ROWS = 8, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 31 };
+enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 4 }; /* 24 sums, 4 inputs, 1 factor */
+
+typedef __m512 vf;
+typedef __mmask16 vf_part;
+
+static inline vf_part vf_part_of(int32_t count)
+{
+    return (__mmask16)((1u << count) - 1);
+}
+
+static inline vf vf_set1(float a)
+{
+    return _mm512_set1_ps(a);
+}
+
+static inline vf vf_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+
+static inline vf vf_load_part(const float *p, vf_part part)
+{
+    return _mm512_maskz_loadu_ps(part, p);
+}
+
+static inline void vf_store(float *p, vf a)
+{
+    _mm512_storeu_ps(p, a);
+}
+
+static inline void vf_store_part(float *p, vf a, vf_part part)
+{
+    _mm512_mask_storeu_ps(p, part, a);
+}
+
+static inline vf vf_add(vf a, vf b)
+{
+    return _mm512_add_ps(a, b);
+}
+
+static inline vf vf_mul(vf a, vf b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+static inline vf vf_relu(vf a)
+{
+    return _mm512_max_ps(_mm512_setzero_ps(), a); /* 0 > a ? 0 : a */
+}
+
+/* 16 lanes to 8 two vectors at a time, 8 to 4 four at a time; then each 128-bit group holds one vector's four. */
+static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
+{
+    __m512 ab = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+    __m512 cd = _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+    __m512 four = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+    __m512 two = _mm512_add_ps(four, _mm512_permute_ps(four, 0x4e));
+    __m512 one = _mm512_add_ps(two, _mm512_permute_ps(two, 0xb1));
+    _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, one)));
+}
+
+#endif

@@ -1,0 +1,91 @@
+/* The vector vocabulary in plain C, and its definition: every other header of this folder has the same names.
+ *
+ *     vf            VF_LANES floats
+ *     vf_part       how many of them, 1 .. VF_LANES, in the form that this instruction set's loads want
+ *     VF_FUSED      what vf_fma does: 1 rounds once, 0 twice, -1 as the engine likes
+ *     VF_TILE_*     tile maxima of the kernels, chosen by measuring (kernels/SPEED.md): they belong to the number of
+ *                   registers, so they live here
+ *
+ * Each operation is one C expression, lane by lane, NaN and -0 included; tests/units/test_simd.c holds every header
+ * to it.  No operation asks for alignment, and the partial ones touch no float beyond their part.
+ *
+ * Four lanes, so that its sums are those of wasm simd128 to the last bit.  Compiled with the vectoriser off this is
+ * the honest baseline of the benchmarks. */
+#ifndef PMOE_SIMD_SCALAR_H
+#define PMOE_SIMD_SCALAR_H
+
+#include <stdint.h>
+
+#define VF_NAME "scalar"
+enum { VF_LANES = 4, VF_FUSED = 0 };
+enum { VF_TILE_ROWS = 1, VF_TILE_OUTS = 2, VF_TILE_REGISTERS = 15 };
+enum { VF_GRADIENT_OUTS = 2, VF_GRADIENT_VECS = 1 }; /* patch_gradient: outputs x vectors along the patch */
+
+typedef struct vf {
+    float v[VF_LANES];
+} vf;
+typedef int32_t vf_part;
+
+static inline vf_part vf_part_of(int32_t count) /* 1 .. VF_LANES */
+{
+    return count;
+}
+
+static inline vf vf_set1(float a)
+{
+    return (vf){{a, a, a, a}};
+}
+
+static inline vf vf_load(const float *p)
+{
+    return (vf){{p[0], p[1], p[2], p[3]}};
+}
+
+static inline vf vf_load_part(const float *p, vf_part part) /* zeros in the other lanes */
+{
+    return (vf){{p[0], part > 1 ? p[1] : 0, part > 2 ? p[2] : 0, part > 3 ? p[3] : 0}};
+}
+
+static inline void vf_store(float *p, vf a)
+{
+    for (int i = 0; i < VF_LANES; i++)
+        p[i] = a.v[i];
+}
+
+static inline void vf_store_part(float *p, vf a, vf_part part)
+{
+    for (int i = 0; i < part; i++)
+        p[i] = a.v[i];
+}
+
+static inline vf vf_add(vf a, vf b) /* a + b */
+{
+    return (vf){{a.v[0] + b.v[0], a.v[1] + b.v[1], a.v[2] + b.v[2], a.v[3] + b.v[3]}};
+}
+
+static inline vf vf_mul(vf a, vf b) /* a * b */
+{
+    return (vf){{a.v[0] * b.v[0], a.v[1] * b.v[1], a.v[2] * b.v[2], a.v[3] * b.v[3]}};
+}
+
+static inline vf vf_fma(vf a, vf b, vf c) /* a * b + c */
+{
+    return vf_add(vf_mul(a, b), c);
+}
+
+static inline vf vf_relu(vf a) /* a < 0 ? 0 : a, so NaN stays NaN and -0 stays -0 */
+{
+    return (vf){{a.v[0] < 0 ? 0 : a.v[0], a.v[1] < 0 ? 0 : a.v[1], a.v[2] < 0 ? 0 : a.v[2], a.v[3] < 0 ? 0 : a.v[3]}};
+}
+
+/* out[i] = sum of the lanes of the i-th argument: (v0 + v2) + (v1 + v3); wider vectors first add their upper half to
+ * their lower half until four lanes are left. */
+static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
+{
+    out[0] = (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]);
+    out[1] = (b.v[0] + b.v[2]) + (b.v[1] + b.v[3]);
+    out[2] = (c.v[0] + c.v[2]) + (c.v[1] + c.v[3]);
+    out[3] = (d.v[0] + d.v[2]) + (d.v[1] + d.v[3]);
+}
+
+#endif
