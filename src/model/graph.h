@@ -112,7 +112,8 @@ struct graph {
     int64_t parameters;
 };
 
-/* Parse and check.  Errors name the layer, what was expected and what was found (PMOE_E_FORMAT, _GRAPH or _LIMIT). */
+/* Parse and check.  Errors name the layer, what was expected and what was found (PMOE_E_FORMAT, _GRAPH or _LIMIT);
+ * *graph is then unspecified.  Unused fields and rows are 0, so equal graphs are equal bytes. */
 PMOE_MUST_USE pmoe_status graph_read(const char *text, size_t bytes, const pmoe_allocator *scratch,
                                      struct graph *graph, pmoe_error *error);
 
