@@ -77,7 +77,7 @@ HEADERS := build/include/.made
 # jsmn and stb are header-only packages; copied, so that cross and wasm compilers see them and nothing else of the host.
 $(HEADERS): /usr/include/jsmn.h
 	@mkdir -p build/include
-	@cp /usr/include/jsmn.h /usr/include/stb/stb_image.h build/include/
+	@cp /usr/include/jsmn.h /usr/include/stb/stb_image.h /usr/include/stb/stb_image_write.h build/include/
 	@touch $@
 
 # $(call HOST,config): objects, library, program and unit tests of one configuration
@@ -129,6 +129,91 @@ build/pmoe: build/native/bin/pmoe
 ## native: build/pmoe and build/native/libpmoe.a with gcc (half a minute)
 native: build/native/libpmoe.a $(if $(CLI_C),build/pmoe)
 
+# ---- WebAssembly: build/wasm/pmoe-{scalar,simd,relaxed}.wasm ------------------------------------------------------------
+#
+# Inference only, no JavaScript glue, one import (a clock).  Emscripten compiles and links scalar and simd.  The packaged
+# one predates standard relaxed SIMD, so that variant takes clang and wasm-ld over Emscripten's own C library; with a
+# current Emscripten, `make wasm WASM_TOOL_relaxed=emcc` builds all three alike.  Code outside the kernels is compiled
+# once per tool, and without SIMD: the same bytes of machine code decide in scalar and simd.
+
+WASM_DIRS := base kernels model route image data bench
+WASM_C    := $(filter-out %_tmpl.c src/base/pool.c src/image/picture.c,\
+             $(foreach d,$(WASM_DIRS),$(wildcard src/$(d)/*.c) $(wildcard src/$(d)/ref/*.c)) src/wasm/web.c)
+WASM_EXPORTS := $(shell cat src/wasm/exports.txt 2>/dev/null)
+
+WASM_VARIANTS      := scalar simd relaxed
+WASM_TOOL_scalar   := emcc
+WASM_TOOL_simd     := emcc
+WASM_TOOL_relaxed  := clang
+WASM_ISA_simd      := simd128
+WASM_ISA_relaxed   := relaxed
+WASM_HAVE_simd     := -DPMOE_HAVE_SIMD128
+WASM_HAVE_relaxed  := -DPMOE_HAVE_RELAXED
+
+EMCC       := NODE_PATH=/usr/share/nodejs emcc
+WASM_ROOT   = $(shell em-config CACHE)/sysroot
+WASM_STACK := 262144
+WASM_FIRST := 2097152
+WASM_MOST  := 268435456
+
+WASM_CC_emcc  := $(EMCC)
+WASM_CC_clang  = clang-19 --target=wasm32-unknown-emscripten --sysroot=$(WASM_ROOT)
+WASM_FLAGS    := -O3 -DPMOE_BUILD='"$(BUILD_ID)"'
+
+WASM_LINK_emcc  = $(EMCC) -O3 -sSTANDALONE_WASM --no-entry -sTOTAL_STACK=$(WASM_STACK) -sINITIAL_MEMORY=$(WASM_FIRST) \
+                  -sALLOW_MEMORY_GROWTH -sMAXIMUM_MEMORY=$(WASM_MOST) -sERROR_ON_UNDEFINED_SYMBOLS=0 \
+                  -sWARN_ON_UNDEFINED_SYMBOLS=0 \
+                  -sEXPORTED_FUNCTIONS=$(subst $(space),$(comma),$(addprefix _,$(WASM_EXPORTS))) $(1) -o $(2)
+WASM_LINK_clang = wasm-ld-19 --no-entry --strip-all --stack-first -z stack-size=$(WASM_STACK) \
+                  --initial-memory=$(WASM_FIRST) --max-memory=$(WASM_MOST) $(addprefix --export=,$(WASM_EXPORTS)) $(1) \
+                  -L$(WASM_ROOT)/lib/wasm32-emscripten -lstandalonewasm-memgrow -lc -lcompiler_rt -ldlmalloc -o $(2)
+comma := ,
+space := $(subst ,, )
+
+define WASM_TOOL
+build/wasm/$(1)/%.o: %.c $$(HEADERS) Makefile
+	@mkdir -p $$(@D)
+	$$(call say,$(1),$$@)
+	$$(Q)$$(WASM_CC_$(1)) $$(COMMON) $$(WASM_FLAGS) -c $$< -o $$@
+
+$$(USES_ID:%.c=build/wasm/$(1)/%.o): build/id
+endef
+
+# $(call WASM_KERNELS,variant,isa)
+define WASM_KERNELS
+build/wasm/$(1)/kernels/$(2)/%.o: src/kernels/%_tmpl.c $$(HEADERS) Makefile
+	@mkdir -p $$(@D)
+	$$(call say,$(1),$$@)
+	$$(Q)$$(WASM_CC_$$(WASM_TOOL_$(1))) $$(COMMON) $$(WASM_FLAGS) $$(ISA_$(2)) -DISA=$(2) -DSIMD_H='"simd/$(2).h"' \
+	    -c $$< -o $$@
+endef
+
+define WASM_VARIANT
+WASM_OBJ_$(1) := $$(filter-out %/select.o,$$(WASM_C:%.c=build/wasm/$$(WASM_TOOL_$(1))/%.o)) \
+                 build/wasm/$(1)/select.o \
+                 $$(foreach isa,scalar $$(WASM_ISA_$(1)),$$(TMPL_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(isa)/%.o))
+
+$$(foreach isa,scalar $$(WASM_ISA_$(1)),$$(eval $$(call WASM_KERNELS,$(1),$$(isa))))
+
+build/wasm/$(1)/select.o: src/kernels/select.c $$(HEADERS) Makefile
+	@mkdir -p $$(@D)
+	$$(call say,$(1),$$@)
+	$$(Q)$$(WASM_CC_$$(WASM_TOOL_$(1))) $$(COMMON) $$(WASM_FLAGS) $$(WASM_HAVE_$(1)) -c $$< -o $$@
+
+build/wasm/pmoe-$(1).wasm: $$(WASM_OBJ_$(1)) src/wasm/exports.txt Makefile
+	$$(call say,link,$$@)
+	$$(Q)$$(call WASM_LINK_$$(WASM_TOOL_$(1)),$$(WASM_OBJ_$(1)),$$@)
+endef
+
+$(foreach tool,emcc clang,$(eval $(call WASM_TOOL,$(tool))))
+$(foreach variant,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(variant))))
+-include $(shell find build/wasm -name '*.d' 2>/dev/null)
+
+## wasm: build/wasm/pmoe-{scalar,simd,relaxed}.wasm (a minute the first time)
+wasm: $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
+	@node build_scripts/check_sizes.mjs
+
+
 ## clean: remove everything built (data/ stays)
 clean:
 	rm -rf build
@@ -147,4 +232,4 @@ help:
 	@echo "usage: make TARGET"
 	@awk -F': ' '/^## / { sub(/^## /, "", $$1); printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: help native clean format format-check
+.PHONY: help native wasm clean format format-check

@@ -1,0 +1,62 @@
+#!/usr/bin/env node
+/**
+ * Size budgets: what a visitor downloads, gzipped, against what was promised.
+ *
+ *     node build_scripts/check_sizes.mjs
+ *
+ * Prints a line for each .wasm variant and one for the page without its weights; exit code 1 if one is over, or if a
+ * module imports anything but the clock.  Missing files are left out: what was not built is not measured.
+ */
+import { gzipSync } from 'node:zlib';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const KIB = 1024;
+const WASM_BUDGET = 60 * KIB;
+const PAGE_BUDGET = 60 * KIB;
+const PAGE_TYPES = ['.html', '.js', '.css', '.svg', '.json'];
+const IMPORTS = ['env.pmoe_now_ns'];
+
+let failed = false;
+
+/** @param {string} what @param {number} plain @param {number} gzipped @param {number} budget */
+function report(what, plain, gzipped, budget) {
+    const over = gzipped > budget;
+    failed ||= over;
+    const kib = (/** @type {number} */ bytes) => (bytes / KIB).toFixed(1).padStart(6);
+    console.log(`  ${what.padEnd(20)} ${kib(plain)} KiB, gzipped ${kib(gzipped)} of ${kib(budget)} KiB${over ? '  TOO BIG' : ''}`);
+}
+
+/** @param {string} file */
+const gzipped = (file) => gzipSync(readFileSync(file), { level: 9 }).length;
+
+for (const variant of ['scalar', 'simd', 'relaxed']) {
+    const file = join(ROOT, 'build/wasm', `pmoe-${variant}.wasm`);
+    if (!existsSync(file)) continue;
+    const bytes = readFileSync(file);
+    report(`pmoe-${variant}.wasm`, bytes.length, gzipped(file), WASM_BUDGET);
+    if (variant === 'relaxed') continue; // this node may need a flag to read its instructions; the engine's tests do
+    for (const { module, name } of WebAssembly.Module.imports(new WebAssembly.Module(bytes))) {
+        if (IMPORTS.includes(`${module}.${name}`)) continue;
+        failed = true;
+        console.log(`  pmoe-${variant}.wasm imports ${module}.${name}, expected only ${IMPORTS.join(', ')}`);
+    }
+}
+
+/** @param {string} folder @returns {string[]} */
+function filesBelow(folder) {
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+        const path = join(folder, entry.name);
+        return entry.isDirectory() ? filesBelow(path) : [path];
+    });
+}
+
+const page = [join(ROOT, 'index.html'), ...filesBelow(join(ROOT, 'web'))].filter(
+    (file) => existsSync(file) && PAGE_TYPES.includes(extname(file)),
+);
+const plain = page.reduce((sum, file) => sum + readFileSync(file).length, 0);
+report(`page, ${page.length} files`, plain, page.reduce((sum, file) => sum + gzipped(file), 0), PAGE_BUDGET);
+
+process.exit(failed ? 1 : 0);
