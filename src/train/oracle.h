@@ -1,0 +1,28 @@
+/* A whole model in double precision, straight from the equations, with a bound on what float rounding may do to it.
+ *
+ * Slow and plain on purpose: the judge of the forward pass, of gradients (finite differences) and of golden outputs. */
+#ifndef PMOE_TRAIN_ORACLE_H
+#define PMOE_TRAIN_ORACLE_H
+
+#include "../base/memory.h"
+#include "../model/graph.h"
+
+struct oracle;
+
+PMOE_MUST_USE pmoe_status oracle_open(const struct graph *graph, const pmoe_allocator *allocator,
+                                      struct oracle **oracle, pmoe_error *error);
+void oracle_close(struct oracle **oracle);
+
+/* One image.  tensors: a pointer per row of the tensor table, in memory's order ([..][patch][patch][channels]). */
+void oracle_forward(struct oracle *oracle, const double *const *tensors, const double *image);
+
+const double *oracle_logits(const struct oracle *oracle); /* [outputs] */
+/* [outputs] any float evaluation with this routing lies within: sum over terms of (terms + 2) * FLT_EPSILON * |term|,
+ * carried through the layers. */
+const double *oracle_bounds(const struct oracle *oracle);
+const int32_t *oracle_picks(const struct oracle *oracle, int32_t group); /* [k][l] */
+/* By how much the nearest pair of scores whose order decides a pick exceeds what rounding may move them; above 0 every
+ * float evaluation routes alike.  +inf for a dense model. */
+double oracle_margin(const struct oracle *oracle);
+
+#endif

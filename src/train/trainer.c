@@ -1,0 +1,370 @@
+/* Stochastic gradient descent over composed boards: papers A2, B1. */
+#include "trainer.h"
+
+#include "../base/error.h"
+#include "../base/random.h"
+#include "recipe.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+enum { BOARD_PIXELS = PMOE_BOARD * PMOE_BOARD };
+
+/* ---- Opening ---- */
+
+static int32_t count_jobs(const pmoe_trainer *trainer, struct job *jobs)
+{
+    const struct graph *graph = trainer->graph;
+    int32_t count = 0;
+    for (int32_t i = 0; i < graph->layers; i++) {
+        const struct layer_plan *plan = &trainer->model->plan[i];
+        if (!plan->outs || !recipe_trains(&trainer->recipe, graph, graph->layer[i].weight))
+            continue;
+        for (int32_t m = 0; m < plan->matrices; m++)
+            for (int32_t first = 0; first < plan->outs; first += TRAINER_JOB_OUTS) {
+                int32_t left = plan->outs - first;
+                if (jobs)
+                    jobs[count] = (struct job){i, m, first, left < TRAINER_JOB_OUTS ? left : TRAINER_JOB_OUTS};
+                count++;
+            }
+    }
+    return count;
+}
+
+static void trainer_lay_out(pmoe_trainer *trainer, struct arena *arena)
+{
+    size_t threads = (size_t)pool_threads(trainer->pool);
+    size_t rows = backward_scratch_rows(trainer->model, trainer->lane_batch);
+    for (int32_t t = 0; t < trainer->graph->tensors; t++) {
+        size_t bytes = (size_t)trainer->graph->tensor[t].count * sizeof(float);
+        trainer->weights[t] = arena_take(arena, bytes);
+        trainer->gradients[t] = arena_take(arena, bytes);
+    }
+    trainer->pixels = arena_take(arena, (size_t)trainer->lanes * BOARD_PIXELS);
+    trainer->losses = arena_take(arena, (size_t)trainer->recipe.batch * sizeof *trainer->losses);
+    trainer->order = arena_take(arena, (size_t)trainer->recipe.samples * sizeof *trainer->order);
+    trainer->job_count = count_jobs(trainer, NULL);
+    trainer->jobs = arena_take(arena, (size_t)trainer->job_count * sizeof *trainer->jobs);
+    trainer->scratch = arena_take(arena, threads * sizeof *trainer->scratch);
+    for (size_t i = 0; i < threads; i++) {
+        struct backward_scratch scratch = {arena_take(arena, rows * sizeof *scratch.rows),
+                                           arena_take(arena, rows * sizeof *scratch.dy)};
+        if (arena->base)
+            trainer->scratch[i] = scratch;
+    }
+}
+
+static void pack_layer(pmoe_trainer *trainer, int32_t at)
+{
+    const struct layer *layer = &trainer->graph->layer[at];
+    if (layer->weight >= 0)
+        model_pack(trainer->model, at, trainer->weights[layer->weight],
+                   layer->bias < 0 ? NULL : trainer->weights[layer->bias]);
+}
+
+static void pack_all(pmoe_trainer *trainer)
+{
+    for (int32_t i = 0; i < trainer->graph->layers; i++)
+        pack_layer(trainer, i);
+}
+
+static void keep_recipe(pmoe_trainer *trainer, const pmoe_recipe *recipe)
+{
+    trainer->recipe = *recipe;
+    strncpy(trainer->name, recipe->name, sizeof trainer->name - 1);
+    strncpy(trainer->gate, recipe->gate ? recipe->gate : "", sizeof trainer->gate - 1);
+    strncpy(trainer->divisor, recipe->divisor, sizeof trainer->divisor - 1);
+    strncpy(trainer->output, recipe->output, sizeof trainer->output - 1);
+    trainer->recipe.name = trainer->name;
+    trainer->recipe.gate = trainer->gate;
+    trainer->recipe.divisor = trainer->divisor;
+    trainer->recipe.output = trainer->output;
+}
+
+static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, int32_t threads,
+                              const pmoe_options *options, pmoe_error *error)
+{
+    trainer->graph = allocator_take(&trainer->allocator, sizeof *trainer->graph);
+    if (!trainer->graph)
+        return fail(error, PMOE_E_MEMORY, "training: no memory for the layer list");
+    TRY(recipe_graph(recipe, &trainer->allocator, trainer->graph, error));
+    keep_recipe(trainer, recipe); /* its words are known to be short now */
+    TRY(model_create(trainer->graph, "{}", 2, MODEL_KEEP_ALL, options, &trainer->model, error));
+    if (threads != 1)
+        TRY(pool_open(threads, &trainer->pool, error));
+    trainer->lanes = pool_threads(trainer->pool) == 1 ? 1 : TRAINER_LANES;
+    trainer->lane_batch = (recipe->batch + trainer->lanes - 1) / trainer->lanes;
+    for (int32_t i = 0; i < trainer->lanes; i++)
+        TRY(lane_open(trainer->model, trainer->lane_batch, &trainer->lane[i], error));
+    struct arena arena = {NULL, 0, 0};
+    trainer_lay_out(trainer, &arena);
+    if (!arena_open(&arena, arena.used, &trainer->allocator, &trainer->block))
+        return fail(error, PMOE_E_MEMORY, "training: no memory for weights and gradients (%zu bytes)", arena.used);
+    trainer_lay_out(trainer, &arena);
+    count_jobs(trainer, trainer->jobs);
+    for (int32_t t = 0; t < trainer->graph->tensors; t++)
+        recipe_init(&trainer->recipe, trainer->graph, t, trainer->weights[t]);
+    pack_all(trainer);
+    return PMOE_OK;
+}
+
+pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, const pmoe_digits *digits, int32_t threads,
+                              const pmoe_options *options, pmoe_trainer **trainer, pmoe_error *error)
+{
+    *trainer = NULL;
+    pmoe_allocator allocator = allocator_or_malloc(options ? &options->allocator : NULL);
+    pmoe_trainer *made = allocator_take(&allocator, sizeof *made);
+    if (!made)
+        return fail(error, PMOE_E_MEMORY, "training: no memory (%zu bytes)", sizeof *made);
+    memset(made, 0, sizeof *made);
+    made->allocator = allocator;
+    made->digits = digits;
+    pmoe_status status = open_parts(made, recipe, threads, options, error);
+    if (status != PMOE_OK)
+        pmoe_trainer_close(&made);
+    *trainer = made;
+    return status;
+}
+
+void pmoe_trainer_close(pmoe_trainer **trainer)
+{
+    if (!trainer || !*trainer)
+        return;
+    pmoe_trainer *old = *trainer;
+    pmoe_allocator allocator = old->allocator;
+    for (int32_t i = 0; i < TRAINER_LANES; i++)
+        lane_close(&old->lane[i]);
+    pmoe_model_close(&old->model);
+    pool_close(&old->pool);
+    allocator_give(&allocator, old->block);
+    allocator_give(&allocator, old->graph);
+    allocator_give(&allocator, old);
+    *trainer = NULL;
+}
+
+/* ---- One batch ---- */
+
+static uint64_t board_number(const pmoe_trainer *trainer, int32_t sample)
+{
+    uint64_t first = 0;
+    if (trainer->recipe.fresh)
+        first = (uint64_t)trainer->epoch * (uint64_t)trainer->recipe.samples;
+    return first + (uint64_t)sample;
+}
+
+/* Compose a board as floats; returns its label, or -1. */
+static int32_t load_board(const pmoe_trainer *trainer, int32_t sample, uint8_t *pixels, float *image)
+{
+    pmoe_board_truth truth;
+    if (pmoe_board(trainer->digits, trainer->recipe.set, trainer->recipe.seed, board_number(trainer, sample), pixels,
+                   &truth, NULL) != PMOE_OK)
+        return -1;
+    pmoe_bytes_to_floats(pixels, BOARD_PIXELS, image);
+    return truth.label;
+}
+
+/* The part of the batch that falls to lane `index`: [*first, *first + returned). */
+static int32_t lane_share(const pmoe_trainer *trainer, int32_t index, int32_t *first)
+{
+    int32_t from = index * trainer->lane_batch, left = trainer->batch_size - from;
+    *first = from;
+    return left <= 0 ? 0 : left < trainer->lane_batch ? left : trainer->lane_batch;
+}
+
+static void lane_task(void *context, int32_t index, int32_t worker)
+{
+    (void)worker;
+    pmoe_trainer *trainer = context;
+    struct lane *lane = &trainer->lane[index];
+    int32_t outputs = trainer->graph->outputs, first, count = lane_share(trainer, index, &first);
+    if (!count)
+        return;
+    int32_t labels[4096]; /* the largest batch that recipe_check lets through */
+    for (int32_t i = 0; i < count; i++) {
+        labels[i] = load_board(trainer, trainer->batch_order[first + i], trainer->pixels + (size_t)index * BOARD_PIXELS,
+                               lane->images + (size_t)i * BOARD_PIXELS);
+        if (labels[i] < 0) {
+            trainer->losses[first + i].correct = -1;
+            return;
+        }
+    }
+    pmoe_status forward = pmoe_forward(lane->run, lane->images, count, lane->logits);
+    assert(forward == PMOE_OK); /* count is within the batch that the lane was opened for */
+    (void)forward;
+    lane_clear(lane);
+    float *dlogits = lane->doutput[trainer->graph->layers - 1];
+    for (int32_t i = 0; i < count; i++)
+        trainer->losses[first + i] = loss_of(lane->logits + i * outputs, outputs, labels[i],
+                                             1.0f / (float)trainer->batch_size, dlogits + i * outputs);
+    lane_backward(lane, trainer->weights);
+}
+
+/* Sum one slice of the weights' gradient over the lanes, in order, and step against it. */
+static void job_task(void *context, int32_t index, int32_t worker)
+{
+    pmoe_trainer *trainer = context;
+    struct job job = trainer->jobs[index];
+    const struct layer *layer = &trainer->graph->layer[job.layer];
+    const struct layer_plan *plan = &trainer->model->plan[job.layer];
+    size_t row = (size_t)plan->patch.runs * (size_t)plan->patch.run;
+    size_t out = (size_t)job.matrix * (size_t)plan->outs + (size_t)job.first;
+    float *gradient = trainer->gradients[layer->weight] + out * row;
+    float *dbias = layer->bias < 0 ? NULL : trainer->gradients[layer->bias] + out;
+    memset(gradient, 0, (size_t)job.count * row * sizeof *gradient);
+    if (dbias)
+        memset(dbias, 0, (size_t)job.count * sizeof *dbias);
+    for (int32_t i = 0; i < trainer->lanes; i++) {
+        int32_t first;
+        if (lane_share(trainer, i, &first))
+            lane_weight_gradient(&trainer->lane[i], job.layer, job.matrix, job.first, job.count,
+                                 trainer->scratch[worker], gradient, dbias);
+    }
+    const struct kernels *kernels = trainer->model->kernels;
+    kernels->axpy(trainer->weights[layer->weight] + out * row, -trainer->step_rate, gradient, (size_t)job.count * row);
+    if (dbias)
+        kernels->axpy(trainer->weights[layer->bias] + out, -trainer->step_rate, dbias, (size_t)job.count);
+}
+
+static void train_batch(pmoe_trainer *trainer)
+{
+    pool_run(trainer->pool, trainer->lanes, lane_task, trainer);
+    for (int32_t i = 0; i < trainer->batch_size; i++)
+        if (trainer->losses[i].correct < 0)
+            trainer->batch_bad = 1;
+    if (trainer->batch_bad)
+        return;
+    pool_run(trainer->pool, trainer->job_count, job_task, trainer);
+    for (int32_t i = 0; i < trainer->graph->layers; i++)
+        if (trainer->graph->layer[i].weight >= 0 &&
+            recipe_trains(&trainer->recipe, trainer->graph, trainer->graph->layer[i].weight))
+            pack_layer(trainer, i);
+}
+
+/* ---- The router's own step: eq. 6 ---- */
+
+/* Sum over all patches of one image, in memory's order of a filter. */
+static void sum_patches(const pmoe_trainer *trainer, int32_t router, const float *image, float *sum)
+{
+    const struct layer_plan *plan = &trainer->model->plan[router];
+    memset(sum, 0, (size_t)plan->patch.runs * (size_t)plan->patch.run * sizeof *sum);
+    for (int32_t j = 0; j < trainer->graph->layer[router].patches; j++)
+        for (int32_t r = 0; r < plan->patch.runs; r++) {
+            const float *from = image + plan->patch_at[j] + (ptrdiff_t)r * plan->patch.step;
+            for (int32_t i = 0; i < plan->patch.run; i++)
+                sum[r * plan->patch.run + i] += from[i];
+        }
+}
+
+/* For each sample of class c: L_r = <w_partner - w_c, sum of its patches>, classes paired (0,1), (2,3), ...; the
+ * gradient does not depend on the weights. */
+static void train_routers_batch(pmoe_trainer *trainer, int32_t router)
+{
+    const struct kernels *kernels = trainer->model->kernels;
+    int32_t tensor = trainer->graph->layer[router].weight;
+    float *w = trainer->weights[tensor], *sum = trainer->gradients[tensor];
+    size_t row = (size_t)trainer->graph->tensor[tensor].count / (size_t)trainer->recipe.experts;
+    float rate = trainer->step_rate / (float)trainer->batch_size;
+    for (int32_t i = 0; i < trainer->batch_size; i++) {
+        struct lane *lane = &trainer->lane[0];
+        int32_t label = load_board(trainer, trainer->batch_order[i], trainer->pixels, lane->images);
+        if (label < 0) {
+            trainer->batch_bad = 1;
+            return;
+        }
+        sum_patches(trainer, router, lane->images, sum);
+        float *own = w + (size_t)label * row, *partner = w + (size_t)(label ^ 1) * row;
+        double loss = 0;
+        for (size_t k = 0; k < row; k++)
+            loss += ((double)partner[k] - (double)own[k]) * (double)sum[k];
+        trainer->losses[i] = (struct loss){loss, 0};
+        kernels->axpy(own, rate, sum, row);
+        kernels->axpy(partner, -rate, sum, row);
+    }
+}
+
+/* ---- Epochs ---- */
+
+static int32_t router_layer(const pmoe_trainer *trainer)
+{
+    for (int32_t i = 0; i < trainer->graph->layers; i++)
+        if (trainer->graph->layer[i].type == LAYER_PATCH_ROUTER)
+            return i;
+    return -1;
+}
+
+static int32_t router_epochs(const pmoe_trainer *trainer)
+{
+    return trainer->recipe.kind == PMOE_SEPARATE ? trainer->recipe.router_epochs : 0;
+}
+
+static int32_t all_epochs(const pmoe_trainer *trainer)
+{
+    return router_epochs(trainer) + trainer->recipe.epochs;
+}
+
+int32_t pmoe_trainer_done(const pmoe_trainer *trainer)
+{
+    return trainer->epoch >= all_epochs(trainer);
+}
+
+static float epoch_rate(const pmoe_trainer *trainer)
+{
+    const pmoe_recipe *recipe = &trainer->recipe;
+    int32_t epoch = trainer->epoch - router_epochs(trainer);
+    if (epoch < 0)
+        return recipe->router_rate;
+    if (recipe->epochs < 2)
+        return recipe->rate;
+    return recipe->rate + (recipe->rate_end - recipe->rate) * ((float)epoch / (float)(recipe->epochs - 1));
+}
+
+pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user, const pmoe_progress *progress),
+                               void *user, pmoe_progress *progress, pmoe_error *error)
+{
+    if (pmoe_trainer_done(trainer))
+        return fail(error, PMOE_E_ARGUMENT, "training: all %d epochs are done", (int)all_epochs(trainer));
+    const pmoe_recipe *recipe = &trainer->recipe;
+    int routers = trainer->epoch < router_epochs(trainer);
+    int32_t router = router_layer(trainer), seen = 0, correct = 0;
+    double loss = 0;
+    for (int32_t i = 0; i < recipe->samples; i++)
+        trainer->order[i] = i;
+    struct random random = random_at(recipe->seed, RANDOM_ORDER, (uint64_t)trainer->epoch);
+    random_shuffle(&random, trainer->order, (size_t)recipe->samples);
+    trainer->step_rate = epoch_rate(trainer);
+    *progress = (pmoe_progress){.phase = routers ? "routers" : "experts",
+                                .epoch = trainer->epoch,
+                                .epochs = all_epochs(trainer),
+                                .batches = (recipe->samples + recipe->batch - 1) / recipe->batch};
+    for (; seen < recipe->samples; progress->batch++) {
+        int32_t left = recipe->samples - seen;
+        trainer->batch_order = trainer->order + seen;
+        trainer->batch_size = left < recipe->batch ? left : recipe->batch;
+        if (routers)
+            train_routers_batch(trainer, router);
+        else
+            train_batch(trainer);
+        if (trainer->batch_bad)
+            return fail(error, PMOE_E_ARGUMENT, "training: the data lack a digit that the boards need");
+        for (int32_t i = 0; i < trainer->batch_size; i++) {
+            loss += trainer->losses[i].value;
+            correct += trainer->losses[i].correct;
+        }
+        seen += trainer->batch_size;
+        progress->loss = loss / seen;
+        progress->accuracy = routers ? (double)NAN : 100.0 * correct / seen;
+        if (report)
+            report(user, progress);
+    }
+    trainer->epoch++;
+    progress->epoch = trainer->epoch;
+    if (routers)
+        pack_layer(trainer, router);
+    return PMOE_OK;
+}
+
+const pmoe_model *pmoe_trainer_model(const pmoe_trainer *trainer)
+{
+    return trainer->model;
+}

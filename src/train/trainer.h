@@ -1,0 +1,45 @@
+/* Inside a trainer. */
+#ifndef PMOE_TRAIN_TRAINER_H
+#define PMOE_TRAIN_TRAINER_H
+
+#include "../base/pool.h"
+#include "backward.h"
+#include "loss.h"
+
+enum {
+    TRAINER_LANES = 8,     /* parts that a batch is dealt into when there is more than one thread */
+    TRAINER_JOB_OUTS = 16, /* outputs whose weight gradient is one task */
+    TRAINER_NAME_BYTES = GRAPH_NAME_BYTES,
+};
+
+/* A slice of one layer's weights: summed over the lanes and stepped by one task. */
+struct job {
+    int32_t layer, matrix, first, count;
+};
+
+struct pmoe_trainer {
+    pmoe_recipe recipe; /* its strings are the copies below */
+    char name[TRAINER_NAME_BYTES], gate[16], divisor[4], output[12];
+    const pmoe_digits *digits;
+    pmoe_allocator allocator;
+    void *block;
+    struct pool *pool;
+    struct graph *graph;
+    pmoe_model *model;
+    float *weights[GRAPH_MAX_TENSORS], *gradients[GRAPH_MAX_TENSORS]; /* memory's order */
+    struct lane lane[TRAINER_LANES];
+    int32_t lanes, lane_batch;
+    uint8_t *pixels;     /* [lanes][board] */
+    struct loss *losses; /* [batch] */
+    int32_t *order;      /* [samples] */
+    struct job *jobs;
+    int32_t job_count;
+    struct backward_scratch *scratch; /* one per thread */
+    int32_t epoch;                    /* done, of both phases together */
+    /* of the step under way */
+    const int32_t *batch_order;
+    int32_t batch_size, batch_bad; /* bad: a board could not be made */
+    float step_rate;
+};
+
+#endif
