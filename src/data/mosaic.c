@@ -1,0 +1,119 @@
+/* Boards: 4 x 4 digits of which one decides the class (paper 1, sec. 5.1, and the ten-class variant).
+ *
+ * The order of the draws is part of the format: a change gives other boards for the same seed.  From the generator of
+ * (seed, RANDOM_BOARD, index), with below(b) uniform in 0 .. b-1:
+ *
+ *   label   index mod 2 or 10; drawn from nothing, so that any run of boards is balanced
+ *   patch   below(16)
+ *   then for each cell in reading order:
+ *     the patch itself          below(images of that label), in the order of the files
+ *     clutter of PMOE_MOSAIC    below(images of labels 2..9), sorted by label, then in the order of the files
+ *     clutter of PMOE_MOSAIC10  below(all images), in the order of the files;
+ *                               1 + below(23): the permutation of quadrants, in lexicographic order, 0 the identity;
+ *                               below(256): bits 2q and 2q + 1 mirror target quadrant q left-right and top-bottom
+ *
+ * Quadrants count in reading order; target quadrant q is made from source quadrant permutation[q]. */
+#include "digits.h"
+
+#include "../base/error.h"
+#include "../base/random.h"
+
+#include <string.h>
+
+enum { QUADRANTS = 4, HALF = PMOE_CELL / 2, PERMUTATIONS = 24 };
+
+/* Permutation number `rank` of 0..3 in lexicographic order. */
+static void nth_permutation(uint32_t rank, int32_t permutation[QUADRANTS])
+{
+    static const uint32_t factorial[QUADRANTS] = {6, 2, 1, 1};
+    int32_t left[QUADRANTS] = {0, 1, 2, 3};
+    for (int32_t q = 0; q < QUADRANTS; q++) {
+        uint32_t at = rank / factorial[q];
+        rank %= factorial[q];
+        permutation[q] = left[at];
+        for (uint32_t k = at; k + 1 < QUADRANTS; k++)
+            left[k] = left[k + 1];
+    }
+}
+
+/* The cell's first pixel on the board. */
+static uint8_t *cell_at(uint8_t *board, int32_t cell)
+{
+    return board + (cell / PMOE_GRID * PMOE_BOARD + cell % PMOE_GRID) * PMOE_CELL;
+}
+
+static void draw_whole(const uint8_t *digit, uint8_t *cell)
+{
+    for (int32_t y = 0; y < PMOE_CELL; y++)
+        memcpy(cell + y * PMOE_BOARD, digit + y * PMOE_CELL, PMOE_CELL);
+}
+
+static void draw_quartered(const uint8_t *digit, const int32_t permutation[QUADRANTS], uint32_t mirrors, uint8_t *cell)
+{
+    for (int32_t q = 0; q < QUADRANTS; q++) {
+        const uint8_t *from = digit + (permutation[q] / 2 * PMOE_CELL + permutation[q] % 2) * HALF;
+        uint8_t *to = cell + (q / 2 * PMOE_BOARD + q % 2) * HALF;
+        int32_t mirror_x = mirrors >> (2 * q) & 1, mirror_y = mirrors >> (2 * q + 1) & 1;
+        for (int32_t y = 0; y < HALF; y++)
+            for (int32_t x = 0; x < HALF; x++)
+                to[y * PMOE_BOARD + x] =
+                    from[(mirror_y ? HALF - 1 - y : y) * PMOE_CELL + (mirror_x ? HALF - 1 - x : x)];
+    }
+}
+
+/* Uniform over the images with labels low .. high. */
+static int32_t draw_digit(const pmoe_digits *digits, struct random *random, int32_t low, int32_t high)
+{
+    int32_t first = digits->start[low], end = digits->start[high + 1];
+    return digits->by_label[first + (int32_t)random_below(random, (uint32_t)(end - first))];
+}
+
+static int32_t draw_clutter(const pmoe_digits *digits, pmoe_board_set set, struct random *random, uint8_t *cell)
+{
+    if (set == PMOE_MOSAIC) {
+        int32_t digit = draw_digit(digits, random, 2, DIGIT_LABELS - 1);
+        draw_whole(pmoe_digits_pixels(digits, digit), cell);
+        return digit;
+    }
+    int32_t digit = (int32_t)random_below(random, (uint32_t)digits->count);
+    int32_t permutation[QUADRANTS];
+    nth_permutation(1 + random_below(random, PERMUTATIONS - 1), permutation);
+    draw_quartered(pmoe_digits_pixels(digits, digit), permutation, random_below(random, 256), cell);
+    return digit;
+}
+
+static pmoe_status check_labels(const pmoe_digits *digits, pmoe_error *error)
+{
+    for (int32_t c = 0; c < DIGIT_LABELS; c++)
+        if (digits->start[c] == digits->start[c + 1])
+            return fail(error, PMOE_E_ARGUMENT, "board: expected images of every digit 0 to 9, found none of digit %d",
+                        (int)c);
+    return PMOE_OK;
+}
+
+pmoe_status pmoe_board(const pmoe_digits *digits, pmoe_board_set set, uint64_t seed, uint64_t index, uint8_t *pixels,
+                       pmoe_board_truth *truth, pmoe_error *error)
+{
+    if (!digits || !pixels)
+        return fail(error, PMOE_E_ARGUMENT, "board: %s NULL", digits ? "the output is" : "the digits are");
+    if (set != PMOE_MOSAIC && set != PMOE_MOSAIC10)
+        return fail(error, PMOE_E_ARGUMENT, "board: expected set %d or %d, found %d", PMOE_MOSAIC, PMOE_MOSAIC10,
+                    (int)set);
+    TRY(check_labels(digits, error));
+
+    struct random random = random_at(seed, RANDOM_BOARD, index);
+    pmoe_board_truth made;
+    made.label = (int32_t)(index % (set == PMOE_MOSAIC ? 2 : DIGIT_LABELS));
+    made.patch = (int32_t)random_below(&random, PMOE_CELLS);
+    for (int32_t cell = 0; cell < PMOE_CELLS; cell++) {
+        if (cell == made.patch) {
+            made.digits[cell] = draw_digit(digits, &random, made.label, made.label);
+            draw_whole(pmoe_digits_pixels(digits, made.digits[cell]), cell_at(pixels, cell));
+        } else {
+            made.digits[cell] = draw_clutter(digits, set, &random, cell_at(pixels, cell));
+        }
+    }
+    if (truth)
+        *truth = made;
+    return PMOE_OK;
+}
