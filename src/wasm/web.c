@@ -42,7 +42,6 @@ size_t web_describe(char *text, size_t capacity)
     json_begin(&json, text, capacity);
     json_open_object(&json, NULL);
     json_add_text(&json, "version", pmoe_version());
-    json_add_text(&json, "isa", pmoe_isa_name(pmoe_isa_count() - 1));
     json_add_int(&json, "board", PMOE_BOARD);
     json_add_int(&json, "cell", PMOE_CELL);
     json_add_int(&json, "cells", PMOE_CELLS);

@@ -1,0 +1,128 @@
+/**
+ * The worker protocol: every message between a page and the engine, in one file.
+ *
+ * Request  {id, op, args}            page to worker; buffers are transferred
+ * Reply    {id, result}              or {id, error: {code, message}}
+ * Abort    {abort: id}               the reply of that id becomes an error with code 'aborted', if it has not been sent
+ *
+ * `message` is one sentence that can be shown to a person.  `code` is a name of pmoe_status ("checksum mismatch"), or
+ * one of: 'aborted', 'fetch', 'not-wasm', 'csp', 'memory', 'unknown-op', 'bad-args', 'worker'.
+ *
+ * Requests are carried out one at a time, in the order they came.  URLs must be of the page's own origin; whatever comes
+ * from elsewhere (a dropped file) is passed as bytes.
+ *
+ * @typedef {'scalar'|'simd'|'relaxed'} Variant
+ *
+ * @typedef {object} StartArgs
+ * @property {Variant|'auto'} variant   'auto': the best that this browser accepts and that passes the self-test
+ * @property {string} [wasmUrl]         folder with pmoe-{scalar,simd,relaxed}.wasm, ends in '/' ...
+ * @property {Partial<Record<Variant, ArrayBuffer>>} [wasmBytes]  ... or the files themselves
+ *                                      A variant that does not run here gives way to the next: relaxed, simd, scalar.
+ *                                      A second 'start' opens all models again in the new variant
+ *
+ * @typedef {object} StartResult
+ * @property {Variant} variant          which one runs
+ * @property {{variant: Variant, reason: string}[]} demoted  better ones that do not run here, each with a sentence
+ * @property {string} version
+ * @property {number} checks            kernel checks that the self-test made
+ * @property {number} wasmBytes         size of the .wasm file
+ *
+ * @typedef {object} OpenArgs
+ * @property {string} name              a name of the caller's choice for later calls; opening it again replaces it, and
+ *                                      a failed open leaves the earlier model working
+ * @property {string} [url]             fetched by the worker ...
+ * @property {ArrayBuffer} [bytes]      ... or given
+ *
+ * @typedef {object} ModelDescription   pmoe_model_describe, parsed; see src/model/describe.c
+ * @property {string} name
+ * @property {string} isa
+ * @property {{height: number, width: number, channels: number}} input
+ * @property {string[]} classes
+ * @property {number} outputs
+ * @property {{high: number, wide: number}} patches
+ * @property {number} experts           0 for a dense model, as is kept
+ * @property {number} kept
+ * @property {number} parameters
+ * @property {number} multiply_adds
+ * @property {number} model_bytes
+ * @property {number} activation_bytes
+ * @property {object[]} layers
+ * @property {object} metadata
+ *
+ * @typedef {object} OpenResult
+ * @property {ModelDescription} model
+ * @property {boolean} golden           the file holds golden outputs and this engine reproduced them
+ * @property {number} bytes             size of the file
+ * @property {StartResult} [engine]     only when this model's golden outputs unmasked the variant: what runs from now on
+ *
+ * @typedef {object} PredictArgs
+ * @property {string[]} models          names given at open
+ * @property {Uint8Array} pixels        [height * width] grey, 0 to 255
+ *
+ * @typedef {object} Route
+ * @property {number[]} picks           patch indices, best first
+ * @property {number[]} gates           G of each pick
+ * @property {number[]} scores          routing value of every patch
+ *
+ * @typedef {object} Prediction         pmoe_run_describe, parsed
+ * @property {string} model
+ * @property {string} class             label
+ * @property {number} index
+ * @property {{class: string, probability: number}[]} probabilities
+ * @property {number[]} logits
+ * @property {Route[]} [experts]        absent for a dense model
+ *
+ * @typedef {object} TimeArgs
+ * @property {string[]} models
+ * @property {Uint8Array} pixels
+ * @property {number} [budgetMs]        default 400, at most 60000
+ * @property {number} [batch]           images of one pass, the same one repeated; default 1, at most 256
+ *
+ * @typedef {object} Timing             pmoe_timing, times of one forward pass (of `batch` images) in microseconds
+ * @property {string} model
+ * @property {number} firstUs
+ * @property {number} medianUs
+ * @property {number} lowUs
+ * @property {number} highUs
+ * @property {number} samples
+ * @property {number} calls
+ *
+ * @typedef {object} TimeResult
+ * @property {number} clockStepUs
+ * @property {Timing[]} timings
+ *
+ * @typedef {object} Truth
+ * @property {number} label
+ * @property {number} patch
+ * @property {number[]} digits          index into the sheet, a cell each
+ *
+ * @typedef {object} SamplesArgs        two IDX files, fetched by the worker or given
+ * @property {string} [imagesUrl]
+ * @property {string} [labelsUrl]
+ * @property {ArrayBuffer} [images]
+ * @property {ArrayBuffer} [labels]
+ *
+ * Operations: 'start' StartArgs -> StartResult
+ *             'open' OpenArgs -> OpenResult            'close' {name} -> {}
+ *             'predict' PredictArgs -> Prediction[]    'time' TimeArgs -> TimeResult
+ *             'samples' SamplesArgs -> {count}                           the sheet of digits
+ *             'sampleDigit' {index} -> {pixels: Uint8Array(784), label}
+ *             'board' {set: 'mosaic'|'mosaic10', seed, index} -> {pixels: Uint8Array(12544), truth: Truth}
+ *             'digit' {ink: Uint8Array, width, height} -> {pixels: Uint8Array(784), empty: boolean}
+ *             'boardFromRgba' {rgba: Uint8Array, width, height} -> {pixels: Uint8Array(12544), inverted: boolean}
+ */
+
+/**
+ * A failure with a sentence for the person and a code for the program.
+ */
+export class EngineError extends Error {
+    /** @param {string} code @param {string} message */
+    constructor(code, message) {
+        super(message);
+        this.name = 'EngineError';
+        this.code = code;
+    }
+}
+
+/** @type {readonly Variant[]} best first */
+export const VARIANTS = Object.freeze(['relaxed', 'simd', 'scalar']);
