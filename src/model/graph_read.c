@@ -16,6 +16,11 @@ struct reader {
 
 enum { LABEL_BYTES = 128 };
 
+static void name_place(struct reader *r)
+{
+    snprintf(r->place, sizeof r->place, "layer \"%s\"", r->graph->layer[r->graph->layers].name);
+}
+
 /* What an accessor calls a value: place and key. */
 static const char *label(const struct reader *r, const char *key, char text[LABEL_BYTES])
 {
@@ -359,6 +364,7 @@ static pmoe_status read_expert_group(struct reader *r, json_node node, struct la
     TRY(read_choice(r, node, "gate", gates, &choice));
     layer->gate = (enum gate_form)choice;
     TRY(read_expert(r, node, layer));
+    name_place(r);
     layer->high = router->high;
     layer->wide = router->wide;
     layer->patches = router->patches;
@@ -412,7 +418,7 @@ static pmoe_status read_layer(struct reader *r, json_node node)
     TRY(read_name(r, node, layer->name));
     if (strcmp(layer->name, "image") == 0 || find_layer(r, layer->name) >= 0)
         return fail(r->error, PMOE_E_GRAPH, "%s: name is \"%s\", which is taken", r->place, layer->name);
-    snprintf(r->place, sizeof r->place, "layer \"%s\"", layer->name);
+    name_place(r);
     TRY(read_type(r, node, &layer->type));
     TRY(check_keys(r, node, layer_rules[layer->type].keys));
     TRY(read_input(r, node, layer));

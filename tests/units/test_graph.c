@@ -1,0 +1,561 @@
+/* The layer list: examples read field by field and written back, and lists that must be refused with their sentence. */
+#include "counting_allocator.h"
+#include "model/graph.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Examples ---- */
+
+#define HEAD(classes)                                                                                                  \
+    "{\"version\":1,\"name\":\"m\",\"input\":{\"height\":112,\"width\":112,\"channels\":1},\"classes\":" classes       \
+    ",\"layers\":["
+#define TWO HEAD("[\"0\",\"1\"]")
+#define END "]}"
+#define CONV "{\"name\":\"conv\",\"type\":\"patch_conv\",\"patch\":28,\"filters\":20},"
+#define POOL "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"},"
+#define OUT "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":1}"
+#define ROUTER "{\"name\":\"router\",\"type\":\"patch_router\",\"input\":\"image\",\"patch\":28,\"experts\":2},"
+#define GROUP(kept, gate, expert)                                                                                      \
+    "{\"name\":\"experts\",\"type\":\"expert_group\",\"input\":\"image\",\"router\":\"router\",\"kept\":" kept         \
+    ",\"gate\":\"" gate "\",\"expert\":[" expert "]},"
+#define PATCHES "{\"type\":\"patch_conv\",\"patch\":28,\"filters\":20}"
+#define THEN_RELU ",{\"type\":\"relu\"}"
+#define EXPERTS GROUP("2", "hard", PATCHES THEN_RELU)
+
+static const char cnn[] = TWO CONV "{\"name\":\"relu\",\"type\":\"relu\"}," POOL OUT END;
+static const char separate[] = TWO ROUTER EXPERTS POOL OUT END;
+static const char joint[] = TWO ROUTER GROUP("6", "topl_softmax",
+                                             "{\"type\":\"patch_conv\",\"patch\":28,\"filters\":10,\"bias\":"
+                                             "true}" THEN_RELU) "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":"
+                                                                "\"l\"},"
+                                                                "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2,"
+                                                                "\"bias\":true}" END;
+static const char mosaic10[] = HEAD(
+    "[\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"neuf \xc3\xa9\"]") "{\"name\":\"r.1\",\"type\":\"patch_"
+                                                                                 "router\",\"patch\":28,\"experts\":20}"
+                                                                                 ","
+                                                                                 "{\"name\":\"g-1\",\"type\":\"expert_"
+                                                                                 "group\",\"input\":\"image\","
+                                                                                 "\"router\":\"r.1\",\"kept\":4,"
+                                                                                 "\"gate\":\"softmax_topl\",\"expert\":"
+                                                                                 "[{\"type\":\"patch_conv\",\"patch\":"
+                                                                                 "28,\"filters\":32}]},"
+                                                                                 "{\"name\":\"pool\",\"type\":\"avg_"
+                                                                                 "pool\",\"divisor\":\"n\"},"
+                                                                                 "{\"name\":\"hidden\",\"type\":"
+                                                                                 "\"linear\",\"outputs\":64,\"bias\":"
+                                                                                 "false},{\"name\":\"relu_2\",\"type\":"
+                                                                                 "\"relu\"},"
+                                                                                 "{\"name\":\"out\",\"type\":"
+                                                                                 "\"linear\",\"outputs\":10,\"bias\":"
+                                                                                 "true}" END;
+/* Two routed stages over different maps, the second fed by convolutions that name their inputs. */
+static const char deep[] =
+    HEAD("[\"a\",\"b\",\"c\"]") "{\"name\":\"c1\",\"type\":\"patch_conv\",\"patch\":7,\"filters\":8,\"bias\":true},"
+                                "{\"name\":\"r1\",\"type\":\"relu\"},"
+                                "{\"name\":\"c2\",\"type\":\"patch_conv\",\"patch\":2,\"filters\":6},"
+                                "{\"name\":\"route\",\"type\":\"patch_router\",\"patch\":4,\"experts\":3},"
+                                "{\"name\":\"group\",\"type\":\"expert_group\",\"input\":\"c2\",\"router\":\"route\","
+                                "\"kept\":4,\"gate\":\"softmax_topl\",\"expert\":[{\"type\":\"patch_conv\",\"patch\":4,"
+                                "\"filters\":5,\"bias\":true},{\"type\":\"relu\"}]},"
+                                "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"l\"},"
+                                "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":3}" END;
+
+static pmoe_status read_bytes(const char *text, size_t bytes, struct graph *graph, pmoe_error *error)
+{
+    char *block = malloc(bytes ? bytes : 1); /* of just the size, for the sanitizer */
+    assert_non_null(block);
+    memcpy(block, text, bytes);
+    *error = (pmoe_error){PMOE_OK, ""};
+    pmoe_status status = graph_read(block, bytes, NULL, graph, error);
+    free(block);
+    return status;
+}
+
+static struct graph *read_good(const char *text)
+{
+    struct graph *graph = malloc(sizeof *graph);
+    pmoe_error error;
+    assert_non_null(graph);
+    if (read_bytes(text, strlen(text), graph, &error) != PMOE_OK)
+        fail_msg("%s: %s", text, error.text);
+    return graph;
+}
+
+static void expect_shape(const struct graph *graph, int32_t layer, enum shape_kind kind, int32_t a, int32_t b,
+                         int32_t c)
+{
+    struct shape shape = graph->layer[layer].shape;
+    assert_int_equal(shape.kind, kind);
+    assert_int_equal(shape.a, a);
+    assert_int_equal(shape.b, b);
+    assert_int_equal(shape.c, c);
+}
+
+static void expect_tensor(const struct graph *graph, int32_t index, const char *name, int32_t layer, int32_t rank,
+                          const int64_t *dims)
+{
+    const struct tensor *tensor = &graph->tensor[index];
+    int64_t count = 1;
+    assert_string_equal(tensor->name, name);
+    assert_int_equal(tensor->layer, layer);
+    assert_int_equal(tensor->rank, rank);
+    for (int32_t i = 0; i < rank; i++) {
+        assert_int_equal(tensor->dims[i], dims[i]);
+        count *= dims[i];
+    }
+    assert_int_equal(tensor->count, count);
+}
+
+static void reads_cnn(void **state)
+{
+    (void)state;
+    struct graph *graph = read_good(cnn);
+    assert_string_equal(graph->name, "m");
+    assert_int_equal(graph->height, 112);
+    assert_int_equal(graph->width, 112);
+    assert_int_equal(graph->channels, 1);
+    assert_int_equal(graph->outputs, 1);
+    assert_int_equal(graph->classes, 2);
+    assert_string_equal(graph->class_text + graph->class_at[0], "0");
+    assert_string_equal(graph->class_text + graph->class_at[1], "1");
+    assert_int_equal(graph->layers, 4);
+    assert_int_equal(graph->tensors, 2);
+    assert_int_equal(graph->parameters, 20 * 28 * 28 + 20);
+
+    const struct layer *conv = &graph->layer[0];
+    assert_int_equal(conv->type, LAYER_PATCH_CONV);
+    assert_int_equal(conv->input, GRAPH_IMAGE);
+    assert_int_equal(conv->router, -1);
+    assert_int_equal(conv->patch, 28);
+    assert_int_equal(conv->high, 4);
+    assert_int_equal(conv->wide, 4);
+    assert_int_equal(conv->patches, 16);
+    assert_int_equal(conv->filters, 20);
+    assert_int_equal(conv->has_bias, 0);
+    assert_int_equal(conv->weight, 0);
+    assert_int_equal(conv->bias, -1);
+    expect_shape(graph, 0, SHAPE_MAP, 4, 4, 20);
+    assert_int_equal(graph->layer[1].type, LAYER_RELU);
+    assert_int_equal(graph->layer[1].input, 0);
+    assert_int_equal(graph->layer[1].weight, -1);
+    expect_shape(graph, 1, SHAPE_MAP, 4, 4, 20);
+    assert_int_equal(graph->layer[2].type, LAYER_AVG_POOL);
+    assert_int_equal(graph->layer[2].patches, 16);
+    assert_int_equal(graph->layer[2].divisor, POOL_BY_PATCHES);
+    expect_shape(graph, 2, SHAPE_VECTOR, 1, 1, 20);
+    assert_int_equal(graph->layer[3].type, LAYER_LINEAR);
+    assert_int_equal(graph->layer[3].filters, 1);
+    expect_shape(graph, 3, SHAPE_VECTOR, 1, 1, 1);
+    expect_tensor(graph, 0, "conv.weight", 0, 4, (const int64_t[]){20, 1, 28, 28});
+    expect_tensor(graph, 1, "out.weight", 3, 2, (const int64_t[]){1, 20});
+
+    assert_int_equal(layer_multiply_adds(graph, 0), 16 * 20 * 784);
+    assert_int_equal(layer_multiply_adds(graph, 1), 0);
+    assert_int_equal(layer_multiply_adds(graph, 2), 0);
+    assert_int_equal(layer_multiply_adds(graph, 3), 20);
+    assert_int_equal(shape_count(graph_input_shape(graph, 0)), 112 * 112);
+    assert_int_equal(shape_count(graph_input_shape(graph, 2)), 4 * 4 * 20);
+    free(graph);
+}
+
+static void reads_joint(void **state)
+{
+    (void)state;
+    struct graph *graph = read_good(joint);
+    assert_int_equal(graph->outputs, 2);
+    const struct layer *router = &graph->layer[0], *group = &graph->layer[1], *pool = &graph->layer[2];
+    assert_int_equal(router->type, LAYER_PATCH_ROUTER);
+    assert_int_equal(router->experts, 2);
+    assert_int_equal(router->patches, 16);
+    assert_int_equal(router->kept, 0);
+    expect_shape(graph, 0, SHAPE_SCORES, 2, 16, 1);
+    assert_int_equal(group->type, LAYER_EXPERT_GROUP);
+    assert_int_equal(group->input, GRAPH_IMAGE);
+    assert_int_equal(group->router, 0);
+    assert_int_equal(group->patch, 28);
+    assert_int_equal(group->high, 4);
+    assert_int_equal(group->wide, 4);
+    assert_int_equal(group->patches, 16);
+    assert_int_equal(group->filters, 10);
+    assert_int_equal(group->experts, 2);
+    assert_int_equal(group->kept, 6);
+    assert_int_equal(group->gate, GATE_TOPL_SOFTMAX);
+    assert_int_equal(group->has_bias, 1);
+    assert_int_equal(group->has_relu, 1);
+    expect_shape(graph, 1, SHAPE_ROUTED, 2, 6, 10);
+    assert_int_equal(pool->input, 1);
+    assert_int_equal(pool->patches, 16);
+    assert_int_equal(pool->divisor, POOL_BY_KEPT);
+    expect_shape(graph, 2, SHAPE_VECTOR, 1, 1, 20);
+
+    assert_int_equal(graph->tensors, 5);
+    expect_tensor(graph, 0, "router.weight", 0, 4, (const int64_t[]){2, 1, 28, 28});
+    expect_tensor(graph, 1, "experts.weight", 1, 5, (const int64_t[]){2, 10, 1, 28, 28});
+    expect_tensor(graph, 2, "experts.bias", 1, 2, (const int64_t[]){2, 10});
+    expect_tensor(graph, 3, "out.weight", 3, 2, (const int64_t[]){2, 20});
+    expect_tensor(graph, 4, "out.bias", 3, 1, (const int64_t[]){2});
+    assert_int_equal(group->weight, 1);
+    assert_int_equal(group->bias, 2);
+    assert_int_equal(graph->parameters, 2 * 784 + 20 * 784 + 20 + 40 + 2);
+    assert_int_equal(layer_multiply_adds(graph, 0), 2 * 16 * 784);
+    assert_int_equal(layer_multiply_adds(graph, 1), 2 * 6 * 10 * 784);
+    assert_int_equal(layer_multiply_adds(graph, 3), 40);
+    free(graph);
+}
+
+static void reads_the_others(void **state)
+{
+    (void)state;
+    struct graph *graph = read_good(separate);
+    assert_int_equal(graph->layer[1].gate, GATE_HARD);
+    assert_int_equal(graph->layer[1].has_relu, 1);
+    assert_int_equal(graph->layer[1].has_bias, 0);
+    expect_shape(graph, 2, SHAPE_VECTOR, 1, 1, 40);
+    free(graph);
+
+    graph = read_good(mosaic10);
+    assert_int_equal(graph->classes, 10);
+    assert_int_equal(graph->outputs, 10);
+    assert_string_equal(graph->class_text + graph->class_at[9], "neuf \xc3\xa9");
+    assert_int_equal(graph->layer[1].gate, GATE_SOFTMAX_TOPL);
+    assert_int_equal(graph->layer[1].has_relu, 0);
+    expect_shape(graph, 2, SHAPE_VECTOR, 1, 1, 640);
+    expect_shape(graph, 4, SHAPE_VECTOR, 1, 1, 64);
+    free(graph);
+
+    graph = read_good(deep);
+    expect_shape(graph, 2, SHAPE_MAP, 8, 8, 6);
+    assert_int_equal(graph->layer[3].input, 2);
+    expect_shape(graph, 3, SHAPE_SCORES, 3, 4, 1);
+    expect_shape(graph, 4, SHAPE_ROUTED, 3, 4, 5);
+    expect_tensor(graph, 0, "c1.weight", 0, 4, (const int64_t[]){8, 1, 7, 7});
+    expect_tensor(graph, 2, "c2.weight", 2, 4, (const int64_t[]){6, 8, 2, 2});
+    expect_tensor(graph, 4, "group.weight", 4, 5, (const int64_t[]){3, 5, 6, 4, 4});
+    assert_int_equal(layer_multiply_adds(graph, 2), 64 * 6 * 2 * 2 * 8);
+    assert_int_equal(layer_multiply_adds(graph, 4), 3 * 4 * 5 * 4 * 4 * 6);
+    free(graph);
+}
+
+static void writes_what_it_read(void **state)
+{
+    (void)state;
+    static const char *const examples[] = {cnn, separate, joint, mosaic10, deep};
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        struct graph *graph = read_good(examples[i]);
+        size_t length = graph_write(graph, NULL, 0);
+        char *text = malloc(length + 1);
+        assert_non_null(text);
+        assert_int_equal(graph_write(graph, text, length + 1), length);
+        assert_int_equal(strlen(text), length);
+        struct graph *again = read_good(text);
+        assert_memory_equal(again, graph, sizeof *graph);
+        free(again);
+        free(text);
+        free(graph);
+    }
+}
+
+static void names_are_those_of_the_format(void **state)
+{
+    (void)state;
+    assert_string_equal(layer_type_name(LAYER_PATCH_CONV), "patch_conv");
+    assert_string_equal(layer_type_name(LAYER_EXPERT_GROUP), "expert_group");
+    assert_string_equal(gate_form_name(GATE_TOPL_SOFTMAX), "topl_softmax");
+    assert_string_equal(pool_divisor_name(POOL_BY_KEPT), "l");
+}
+
+/* ---- Refusals ---- */
+
+#define IMAGE(height, width, channels)                                                                                 \
+    "{\"version\":1,\"name\":\"m\",\"input\":{\"height\":" height ",\"width\":" width ",\"channels\":" channels        \
+    "},\"classes\":[\"0\",\"1\"],\"layers\":["
+#define LAYER(name, rest) "{\"name\":\"" name "\"," rest "},"
+#define CLASSES(list) HEAD(list) CONV POOL OUT END
+
+static const struct {
+    const char *text, *fragment;
+    pmoe_status status;
+} bad[] = {
+    /* the frame */
+    {"", "layer list, byte 0: expected '{' or '['", PMOE_E_FORMAT},
+    {"[]", "layer list: expected an object, found []", PMOE_E_FORMAT},
+    {"{}", "layer list: version is missing", PMOE_E_FORMAT},
+    {"{\"version\":2,\"later\":1}", "layer list: version is 2, newer than this build, which reads 1", PMOE_E_LIMIT},
+    {"{\"version\":0}", "layer list: version is 0, expected 1 to", PMOE_E_FORMAT},
+    {"{\"version\":\"1\"}", "layer list: version is text, expected an integer", PMOE_E_FORMAT},
+    {"{\"version\":1,\"nmae\":\"m\"}",
+     "layer list: unknown key \"nmae\", expected version, name, input, classes, layers", PMOE_E_FORMAT},
+    {"{\"version\":1}", "layer list: name is missing", PMOE_E_FORMAT},
+    {"{\"version\":1,\"name\":\"a b\"}", "layer list: name is \"a b\", expected letters", PMOE_E_FORMAT},
+    {"{\"version\":1,\"name\":\"m\"}", "input of the layer list: expected an object, found nothing", PMOE_E_FORMAT},
+    {IMAGE("0", "112", "1") OUT END, "input of the layer list: height is 0, expected 1 to 4096", PMOE_E_FORMAT},
+    {IMAGE("112", "4097", "1") OUT END, "input of the layer list: width is 4097, expected 1 to 4096", PMOE_E_LIMIT},
+    {IMAGE("112", "112", "1.5") OUT END, "channels is 1.5, expected an integer", PMOE_E_FORMAT},
+    {IMAGE("112", "112", "-1") OUT END, "channels is -1, expected 1 to 65536", PMOE_E_FORMAT},
+    {IMAGE("4096", "4096", "17") OUT END, "a map [4096][4096][17] has more than 268435456 elements", PMOE_E_LIMIT},
+    {IMAGE("4", "4", "1,\"depth\":8") OUT END, "input of the layer list: unknown key \"depth\"", PMOE_E_FORMAT},
+    {IMAGE("4", "4", "1") OUT ",\"x\":1]}", "byte ", PMOE_E_FORMAT},
+
+    /* classes */
+    {CLASSES("{}"), "classes is {}, expected a list of 2 to 1000 labels", PMOE_E_FORMAT},
+    {CLASSES("[\"0\"]"), "classes is [\"0\"], expected a list of 2 to 1000 labels", PMOE_E_FORMAT},
+    {CLASSES("[\"0\",1]"), "label of class 1 is 1, expected text", PMOE_E_FORMAT},
+    {CLASSES("[\"0\",\"\"]"), "label of class 1 is \"\", expected text without control characters", PMOE_E_FORMAT},
+    {CLASSES("[\"a\\n\",\"b\"]"), "label of class 0 is \"a\\n\", expected text without control", PMOE_E_FORMAT},
+    {CLASSES("[\"a\",\"\\u009b1m\"]"), "label of class 1 is \"\\u009b1m\"", PMOE_E_FORMAT},
+    {CLASSES("[\"a\",\"\x7f\"]"), "label of class 1 is \"?\"", PMOE_E_FORMAT},
+    {CLASSES("[\"a\",\"b\\u0000\"]"), "label of class 1 holds a zero character", PMOE_E_FORMAT},
+    {CLASSES("[\"a\",\"b\",\"\\u0061\"]"), "label of class 2 is \"\\u0061\", as that of class 0", PMOE_E_FORMAT},
+
+    /* the list */
+    {TWO END, "layers is [], expected a list of layers", PMOE_E_FORMAT},
+    {"{\"version\":1,\"name\":\"m\",\"input\":{\"height\":4,\"width\":4,\"channels\":1},\"classes\":[\"a\",\"b\"]}",
+     "layers is nothing, expected a list of layers", PMOE_E_FORMAT},
+    {TWO "7" END, "layer 1 of the list: expected an object, found 7", PMOE_E_FORMAT},
+    {TWO CONV "{\"type\":\"relu\"}" END, "layer 2 of the list: name is missing", PMOE_E_FORMAT},
+    {TWO "{\"name\":\"\",\"type\":\"relu\"}" END, "layer 1 of the list: name is \"\", expected letters", PMOE_E_FORMAT},
+    {TWO "{\"name\":\"a/b\",\"type\":\"relu\"}" END, "name is \"a/b\", expected letters", PMOE_E_FORMAT},
+    {TWO "{\"name\":\"abcdefghijklmnopqrstuvwxyz123456\",\"type\":\"relu\"}" END, "name is 32 bytes long, at most 31",
+     PMOE_E_LIMIT},
+    {TWO "{\"name\":\"image\",\"type\":\"relu\"}" END, "name is \"image\", which is taken", PMOE_E_GRAPH},
+    {TWO CONV CONV OUT END, "layer 2 of the list: name is \"conv\", which is taken", PMOE_E_GRAPH},
+    {TWO "{\"name\":\"a\"}" END, "layer \"a\": type is missing", PMOE_E_FORMAT},
+    {TWO "{\"name\":\"a\",\"type\":\"conv\"}" END,
+     "layer \"a\": type is \"conv\", expected one of patch_conv, relu, avg_pool, linear, patch_router, expert_group",
+     PMOE_E_FORMAT},
+    {TWO "{\"name\":\"a\",\"type\":\"a type whose name is far too long to be one\"}" END,
+     "layer \"a\": type is \"a type", PMOE_E_FORMAT},
+    {TWO "{\"name\":\"a\",\"type\":\"relu\",\"slope\":0}" END,
+     "layer \"a\": unknown key \"slope\", expected name, type, input", PMOE_E_FORMAT},
+    {TWO "{\"name\":\"a\",\"type\":\"relu\",\"input\":\"b\"}" END,
+     "layer \"a\": input is \"b\", expected the name of an earlier layer", PMOE_E_GRAPH},
+    {TWO "{\"name\":\"a\",\"type\":\"relu\",\"input\":\"a\"}" END, "input is \"a\", expected the name of an earlier",
+     PMOE_E_GRAPH},
+    {TWO "{\"name\":\"a\",\"type\":\"relu\",\"input\":0}" END, "layer \"a\": input is 0, expected text", PMOE_E_FORMAT},
+    {TWO CONV LAYER("b", "\"type\":\"relu\",\"input\":\"image\"") POOL OUT END,
+     "layer \"conv\": no later layer reads it", PMOE_E_GRAPH},
+    {TWO CONV "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"}" END,
+     "layer \"pool\": is the last one and gives 20 outputs, expected 1 or 2 for 2 classes", PMOE_E_GRAPH},
+    {HEAD("[\"a\",\"b\",\"c\"]") CONV POOL OUT END, "gives 1 outputs, expected 3 for 3 classes", PMOE_E_GRAPH},
+    {TWO "{\"name\":\"conv\",\"type\":\"patch_conv\",\"patch\":28,\"filters\":20}" END,
+     "layer \"conv\": is the last one and gives a map [4][4][20], expected a vector", PMOE_E_GRAPH},
+
+    /* convolution, pool, linear, relu */
+    {TWO LAYER("c", "\"type\":\"patch_conv\",\"filters\":2") OUT END, "layer \"c\": patch is missing", PMOE_E_FORMAT},
+    {TWO LAYER("c", "\"type\":\"patch_conv\",\"patch\":28") OUT END, "layer \"c\": filters is missing", PMOE_E_FORMAT},
+    {TWO LAYER("c", "\"type\":\"patch_conv\",\"patch\":30,\"filters\":2") OUT END,
+     "layer \"c\": patch is 30, expected a divisor of both sides of its input, 112 x 112", PMOE_E_GRAPH},
+    {TWO LAYER("c", "\"type\":\"patch_conv\",\"patch\":224,\"filters\":2") OUT END, "patch is 224, expected a divisor",
+     PMOE_E_GRAPH},
+    {TWO LAYER("c", "\"type\":\"patch_conv\",\"patch\":28,\"filters\":65537") OUT END,
+     "layer \"c\": filters is 65537, expected 1 to 65536", PMOE_E_LIMIT},
+    {TWO LAYER("c", "\"type\":\"patch_conv\",\"patch\":28,\"filters\":99999999999999999999") OUT END,
+     "filters is 99999999999999999999, expected 1 to 65536", PMOE_E_LIMIT},
+    {TWO LAYER("c", "\"type\":\"patch_conv\",\"patch\":28,\"filters\":2,\"bias\":1") OUT END,
+     "layer \"c\": bias is 1, expected true or false", PMOE_E_FORMAT},
+    {IMAGE("4096", "4096", "1") LAYER("c", "\"type\":\"patch_conv\",\"patch\":1,\"filters\":17") OUT END,
+     "layer \"c\": a map [4096][4096][17] has more than 268435456 elements", PMOE_E_LIMIT},
+    {IMAGE("4096", "4096", "1") LAYER("c", "\"type\":\"patch_conv\",\"patch\":4096,\"filters\":17") OUT END,
+     "layer \"c\": its weight has more than 268435456 elements", PMOE_E_LIMIT},
+    {TWO CONV POOL LAYER("c", "\"type\":\"patch_conv\",\"patch\":1,\"filters\":1") OUT END,
+     "layer \"c\": its input \"pool\" is a vector [20], expected a map", PMOE_E_GRAPH},
+    {TWO CONV LAYER("p", "\"type\":\"avg_pool\"") OUT END, "layer \"p\": divisor is missing", PMOE_E_FORMAT},
+    {TWO CONV LAYER("p", "\"type\":\"avg_pool\",\"divisor\":\"k\"") OUT END,
+     "layer \"p\": divisor is \"k\", expected one of n, l", PMOE_E_FORMAT},
+    {TWO CONV POOL LAYER("p", "\"type\":\"avg_pool\",\"divisor\":\"n\"") OUT END,
+     "layer \"p\": its input \"pool\" is a vector [20], expected a map or routed patches", PMOE_E_GRAPH},
+    {TWO CONV OUT END, "layer \"out\": its input \"conv\" is a map [4][4][20], expected a vector", PMOE_E_GRAPH},
+    {TWO OUT END, "layer \"out\": its input \"image\" is a map [112][112][1], expected a vector", PMOE_E_GRAPH},
+    {TWO CONV POOL "{\"name\":\"o\",\"type\":\"linear\",\"outputs\":0}" END, "layer \"o\": outputs is 0, expected 1 to",
+     PMOE_E_FORMAT},
+    {TWO CONV POOL LAYER("h", "\"type\":\"linear\",\"outputs\":65536")
+         LAYER("i", "\"type\":\"linear\",\"outputs\":4097") OUT END,
+     "layer \"i\": its weight has more than 268435456 elements", PMOE_E_LIMIT},
+    {TWO CONV POOL "{\"name\":\"o\",\"type\":\"linear\",\"outputs\":1,\"filters\":2}" END,
+     "unknown key \"filters\", expected name, type, input, outputs, bias", PMOE_E_FORMAT},
+
+    /* router and experts */
+    {TWO LAYER("r", "\"type\":\"patch_router\",\"patch\":28,\"experts\":1025") OUT END,
+     "layer \"r\": experts is 1025, expected 1 to 1024", PMOE_E_LIMIT},
+    {TWO LAYER("r", "\"type\":\"patch_router\",\"patch\":5,\"experts\":2") OUT END, "layer \"r\": patch is 5, expected",
+     PMOE_E_GRAPH},
+    {TWO LAYER("r", "\"type\":\"patch_router\",\"patch\":1,\"experts\":2") OUT END,
+     "layer \"r\": patch 1 cuts its input into 12544 patches, at most 4096 are routed", PMOE_E_LIMIT},
+    {TWO LAYER("r", "\"type\":\"patch_router\",\"patch\":28,\"experts\":2,\"bias\":true") OUT END,
+     "layer \"r\": unknown key \"bias\"", PMOE_E_FORMAT},
+    {TWO CONV POOL LAYER("r", "\"type\":\"patch_router\",\"patch\":1,\"experts\":2") OUT END,
+     "layer \"r\": its input \"pool\" is a vector [20], expected a map", PMOE_E_GRAPH},
+    {TWO ROUTER POOL OUT END, "layer \"pool\": has no \"input\" and would read the scores of router \"router\"",
+     PMOE_E_GRAPH},
+    {TWO ROUTER LAYER("a", "\"type\":\"relu\",\"input\":\"router\"") POOL OUT END,
+     "layer \"a\": its input \"router\" is scores [2][16][1], expected a map or a vector", PMOE_E_GRAPH},
+    {TWO ROUTER LAYER("a", "\"type\":\"avg_pool\",\"divisor\":\"n\",\"input\":\"router\"") OUT END,
+     "is scores [2][16][1], expected a map or routed patches", PMOE_E_GRAPH},
+    {TWO ROUTER CONV POOL OUT END, "layer \"conv\": has no \"input\"", PMOE_E_GRAPH},
+    {TWO ROUTER LAYER("c", "\"type\":\"patch_conv\",\"input\":\"image\",\"patch\":28,\"filters\":1") POOL OUT END,
+     "layer \"router\": no later layer reads it", PMOE_E_GRAPH},
+    {TWO "{\"name\":\"r\",\"type\":\"patch_router\",\"patch\":28,\"experts\":2}" END,
+     "layer \"r\": is the last one and gives scores [2][16][1], expected a vector", PMOE_E_GRAPH},
+    {TWO ROUTER GROUP("20", "hard", PATCHES) POOL OUT END,
+     "layer \"experts\": kept is 20, expected 1 to 16 (the patches of router \"router\")", PMOE_E_GRAPH},
+    {TWO ROUTER GROUP("0", "hard", PATCHES) POOL OUT END, "layer \"experts\": kept is 0, expected 1 to", PMOE_E_FORMAT},
+    {TWO ROUTER GROUP("2", "soft", PATCHES) POOL OUT END,
+     "layer \"experts\": gate is \"soft\", expected one of hard, topl_softmax, softmax_topl", PMOE_E_FORMAT},
+    {TWO ROUTER GROUP("2", "hard", "") POOL OUT END, "layer \"experts\": expert is [], expected a list of a patch_conv",
+     PMOE_E_GRAPH},
+    {TWO ROUTER GROUP("2", "hard", PATCHES THEN_RELU THEN_RELU) POOL OUT END,
+     "expected a list of a patch_conv and maybe", PMOE_E_GRAPH},
+    {TWO ROUTER GROUP("2", "hard", "{\"type\":\"relu\"}") POOL OUT END,
+     "layer \"experts\", expert layer 1: type is \"relu\", expected \"patch_conv\"", PMOE_E_GRAPH},
+    {TWO ROUTER GROUP("2", "hard", PATCHES "," PATCHES) POOL OUT END,
+     "layer \"experts\", expert layer 2: type is \"patch_conv\", expected \"relu\"", PMOE_E_GRAPH},
+    {TWO ROUTER GROUP("2", "hard", "5") POOL OUT END, "layer \"experts\", expert layer 1: expected an object, found 5",
+     PMOE_E_FORMAT},
+    {TWO ROUTER GROUP("2", "hard", PATCHES ",{\"type\":\"relu\",\"name\":\"x\"}") POOL OUT END,
+     "layer \"experts\", expert layer 2: unknown key \"name\", expected type", PMOE_E_FORMAT},
+    {TWO ROUTER GROUP("2", "hard", "{\"type\":\"patch_conv\",\"patch\":14,\"filters\":20}") POOL OUT END,
+     "layer \"experts\", expert layer 1: patch is 14, expected 28 (the patch of router \"router\")", PMOE_E_GRAPH},
+    {TWO ROUTER GROUP("2", "hard", "{\"type\":\"patch_conv\",\"patch\":28}") POOL OUT END,
+     "layer \"experts\", expert layer 1: filters is missing", PMOE_E_FORMAT},
+    {TWO LAYER("router", "\"type\":\"patch_router\",\"patch\":28,\"experts\":8")
+         GROUP("2", "hard", "{\"type\":\"patch_conv\",\"patch\":28,\"filters\":65536}") POOL OUT END,
+     "layer \"experts\": its weight has more than 268435456 elements", PMOE_E_LIMIT},
+    {TWO ROUTER EXPERTS LAYER("a", "\"type\":\"relu\"") POOL OUT END,
+     "layer \"a\": its input \"experts\" is routed patches [2][2][20], expected a map or a vector", PMOE_E_GRAPH},
+    {TWO ROUTER EXPERTS OUT END, "is routed patches [2][2][20], expected a vector", PMOE_E_GRAPH},
+    {TWO ROUTER CONV EXPERTS POOL OUT END, "layer \"conv\": has no \"input\"", PMOE_E_GRAPH},
+    {TWO LAYER("r", "\"type\":\"patch_router\",\"patch\":28,\"experts\":1024")
+         LAYER("g", "\"type\":\"expert_group\",\"input\":\"image\",\"router\":\"r\",\"kept\":1,\"gate\":\"hard\","
+                    "\"expert\":[{\"type\":\"patch_conv\",\"patch\":28,\"filters\":65}]") POOL OUT END,
+     "layer \"pool\": its input \"g\" pools to 66560 channels, at most 65536 are accepted", PMOE_E_LIMIT},
+    {TWO CONV LAYER(
+         "g", "\"type\":\"expert_group\",\"router\":\"conv\",\"kept\":1,\"gate\":\"hard\",\"expert\":[" PATCHES "]")
+         POOL OUT END,
+     "layer \"g\": router is \"conv\", expected the name of a patch_router", PMOE_E_GRAPH},
+    {TWO CONV LAYER(
+         "g", "\"type\":\"expert_group\",\"router\":\"image\",\"kept\":1,\"gate\":\"hard\",\"expert\":[" PATCHES "]")
+         POOL OUT END,
+     "router is \"image\", expected the name of a patch_router", PMOE_E_GRAPH},
+    {TWO CONV LAYER("g", "\"type\":\"expert_group\",\"router\":\"nobody\",\"kept\":1,\"gate\":\"hard\"") POOL OUT END,
+     "layer \"g\": router is \"nobody\", expected the name of an earlier layer", PMOE_E_GRAPH},
+    {TWO CONV LAYER("r", "\"type\":\"patch_router\",\"patch\":1,\"experts\":2")
+         LAYER("g", "\"type\":\"expert_group\",\"input\":\"image\",\"router\":\"r\",\"kept\":1,\"gate\":\"hard\","
+                    "\"expert\":[{\"type\":\"patch_conv\",\"patch\":1,\"filters\":1}]") POOL OUT END,
+     "layer \"g\": its input is \"image\", expected \"conv\" (the input of router \"r\")", PMOE_E_GRAPH},
+};
+
+static void refuses(void **state)
+{
+    (void)state;
+    struct graph *graph = malloc(sizeof *graph);
+    assert_non_null(graph);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        pmoe_error error;
+        pmoe_status status = read_bytes(bad[i].text, strlen(bad[i].text), graph, &error);
+        if (status != bad[i].status || !strstr(error.text, bad[i].fragment))
+            fail_msg("%s\nexpected %s: \"%s\"\ngot %s: \"%s\"", bad[i].text, pmoe_status_name(bad[i].status),
+                     bad[i].fragment, pmoe_status_name(status), error.text);
+        assert_int_equal(error.status, status);
+        assert_null(strchr(error.text, '\n'));
+    }
+    free(graph);
+}
+
+static void too_many_layers_and_classes(void **state)
+{
+    (void)state;
+    size_t capacity = 1 << 16;
+    char *text = malloc(capacity);
+    struct graph *graph = malloc(sizeof *graph);
+    assert_non_null(text);
+    assert_non_null(graph);
+    for (int layers = GRAPH_MAX_LAYERS; layers <= GRAPH_MAX_LAYERS + 1; layers++) {
+        size_t used = (size_t)snprintf(text, capacity, "%s", TWO CONV POOL);
+        for (int i = 3; i < layers; i++)
+            used += (size_t)snprintf(text + used, capacity - used,
+                                     "{\"name\":\"l%d\",\"type\":\"linear\",\"outputs\":2,"
+                                     "\"bias\":true},",
+                                     i);
+        snprintf(text + used, capacity - used, "%s", OUT END);
+        pmoe_error error;
+        pmoe_status status = read_bytes(text, strlen(text), graph, &error);
+        assert_int_equal(status, layers > GRAPH_MAX_LAYERS ? PMOE_E_LIMIT : PMOE_OK);
+        if (status != PMOE_OK)
+            assert_string_equal(error.text, "layer list: has 65 layers, at most 64 are accepted");
+        else
+            assert_int_equal(graph->tensors, 2 + 2 * (GRAPH_MAX_LAYERS - 3));
+    }
+    for (int classes = GRAPH_MAX_CLASSES; classes <= GRAPH_MAX_CLASSES + 1; classes++) {
+        size_t used = (size_t)snprintf(text, capacity, "%s",
+                                       "{\"version\":1,\"name\":\"m\",\"input\":{\"height\":4,"
+                                       "\"width\":4,\"channels\":1},\"classes\":[");
+        for (int i = 0; i < classes; i++)
+            used += (size_t)snprintf(text + used, capacity - used, "%s\"class%d\"", i ? "," : "", i % 1000 + i / 1000);
+        snprintf(text + used, capacity - used,
+                 "],\"layers\":[{\"name\":\"p\",\"type\":\"avg_pool\",\"divisor\":\"n\"},"
+                 "{\"name\":\"o\",\"type\":\"linear\",\"outputs\":1000}]}");
+        pmoe_error error;
+        pmoe_status status = read_bytes(text, strlen(text), graph, &error);
+        assert_int_equal(status, PMOE_E_LIMIT);
+        assert_non_null(
+            strstr(error.text, classes > GRAPH_MAX_CLASSES ? "has 1001 classes, at most 1000" : "bytes long, at most"));
+    }
+    free(graph);
+    free(text);
+}
+
+static void every_prefix_is_refused(void **state)
+{
+    (void)state;
+    struct graph *graph = malloc(sizeof *graph);
+    assert_non_null(graph);
+    for (size_t bytes = 0; bytes < sizeof joint - 1; bytes++) {
+        pmoe_error error;
+        assert_int_equal(read_bytes(joint, bytes, graph, &error), PMOE_E_FORMAT);
+        assert_true(error.text[0] != 0);
+    }
+    free(graph);
+}
+
+static void memory_goes_back(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {joint, TWO OUT END};
+    struct graph *graph = malloc(sizeof *graph);
+    struct counting counting;
+    pmoe_error error;
+    assert_non_null(graph);
+    for (int i = 0; i < 2; i++) {
+        pmoe_allocator allocator = counting_allocator(&counting, -1);
+        assert_int_equal(graph_read(texts[i], strlen(texts[i]), &allocator, graph, &error), i ? PMOE_E_GRAPH : PMOE_OK);
+        assert_int_equal(counting.requests, 1);
+        assert_int_equal(counting.out, 0);
+    }
+    pmoe_allocator allocator = counting_allocator(&counting, 0);
+    assert_int_equal(graph_read(joint, strlen(joint), &allocator, graph, &error), PMOE_E_MEMORY);
+    assert_int_equal(counting.out, 0);
+    free(graph);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_cnn),
+        cmocka_unit_test(reads_joint),
+        cmocka_unit_test(reads_the_others),
+        cmocka_unit_test(writes_what_it_read),
+        cmocka_unit_test(names_are_those_of_the_format),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(too_many_layers_and_classes),
+        cmocka_unit_test(every_prefix_is_refused),
+        cmocka_unit_test(memory_goes_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
