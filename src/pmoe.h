@@ -175,7 +175,8 @@ PMOE_MUST_USE pmoe_status pmoe_board_from_rgba(const uint8_t *rgba, int32_t widt
 
 /* A drawing to a digit, as MNIST's makers did it: crop to the ink, scale the longest side to 20 pixels with area
  * averaging and the aspect kept, place the centre of mass at the middle of 28 x 28.  ink [height][width], 0 none to
- * 255 full; digit [28][28].  *empty is 1 and digit all 0 when no pixel reaches 32 of 255. */
+ * 255 full; digit [28][28].  *empty is 1 and digit all 0 when no pixel reaches 32 of 255, or when the strokes are so
+ * thin for their size that nothing of them is left at 20 pixels.  PMOE_E_LIMIT above 16384 a side. */
 PMOE_MUST_USE pmoe_status pmoe_digit_from_ink(const uint8_t *ink, int32_t width, int32_t height, uint8_t *digit,
                                               int32_t *empty, pmoe_error *error);
 

@@ -9,7 +9,10 @@
 #include <string.h>
 
 enum {
-    INK_LEAST = 32, /* fainter pixels do not count as drawn; they still add to an average inside the crop */
+    INK_DRAWN = 32, /* a drawing without any such pixel is empty */
+    /* Where the crop ends.  Of MNIST's test digits enlarged 10 times, 9953 of 10,000 come back to the byte with 4, 9997
+     * with 1, 7914 with 32; a speck of 3 of 255 does not count as part of the digit. */
+    INK_EDGE = 4,
     FIT = 20,
     MIDDLE = PMOE_CELL / 2
 };
@@ -18,25 +21,32 @@ struct box {
     int32_t x, y, width, height; /* width 0: no ink */
 };
 
+static int is_drawn(const uint8_t *ink, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ink[i] >= INK_DRAWN)
+            return 1;
+    return 0;
+}
+
+/* Needs a drawn pixel. */
 static struct box ink_box(const uint8_t *ink, int32_t width, int32_t height)
 {
     int32_t left = width, right = -1, top = height, bottom = -1;
     for (int32_t y = 0; y < height; y++) {
         const uint8_t *row = ink + (size_t)y * width;
         int32_t first = 0, last = width - 1;
-        while (first < width && row[first] < INK_LEAST)
+        while (first < width && row[first] < INK_EDGE)
             first++;
         if (first == width)
             continue;
-        while (row[last] < INK_LEAST)
+        while (row[last] < INK_EDGE)
             last--;
         left = first < left ? first : left;
         right = last > right ? last : right;
         top = y < top ? y : top;
         bottom = y;
     }
-    if (bottom < 0)
-        return (struct box){0, 0, 0, 0};
     return (struct box){left, top, right - left + 1, bottom - top + 1};
 }
 
@@ -83,7 +93,9 @@ pmoe_status pmoe_digit_from_ink(const uint8_t *ink, int32_t width, int32_t heigh
         return fail(error, PMOE_E_LIMIT, "digit: the drawing must be at most %d a side, found %d x %d", IMAGE_MAX_SIDE,
                     (int)width, (int)height);
 
-    struct box box = ink_box(ink, width, height);
+    struct box box = {0, 0, 0, 0};
+    if (is_drawn(ink, (size_t)width * (size_t)height))
+        box = ink_box(ink, width, height);
     uint8_t fitted[FIT][FIT];
     int32_t wide = 0, high = 0;
     uint32_t mass = 0, moment_x = 0, moment_y = 0;
