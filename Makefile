@@ -38,6 +38,8 @@ $(shell mkdir -p build && { [ "$$(cat build/id 2>/dev/null)" = $(BUILD_ID) ] || 
 # Only the files that mention PMOE_BUILD are compiled again when it changes.
 USES_ID   := $(shell grep -l PMOE_BUILD $(LIB_C) $(CLI_C) 2>/dev/null)
 
+WASM_VARIANTS := scalar simd relaxed
+
 # ---- Flags -----------------------------------------------------------------------------------------------------------
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror
@@ -66,8 +68,11 @@ FLAGS_sanitize := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fu
 LINK_sanitize  := -fsanitize=address,undefined
 ISAS_sanitize  := $(ISAS_native)
 
+LINK_UNITS_sanitize := $(LINK_sanitize)
+
+# cmocka for AArch64 is a shared library that install.sh unpacks into build/; the program itself needs nothing.
 CC_aarch64     := aarch64-linux-gnu-gcc
-FLAGS_aarch64  := -O3 $(HOSTED)
+FLAGS_aarch64  := -O3 $(HOSTED) -isystem build/arm64/usr/include
 LINK_aarch64   := -static
 
 # ---- Hosted builds: native, sanitize, aarch64 -------------------------------------------------------------------------
@@ -106,7 +111,7 @@ build/$(1)/bin/pmoe: $$(CLI_C:%.c=build/$(1)/%.o) build/$(1)/libpmoe.a
 build/$(1)/units/%: build/$(1)/tests/units/%.o build/$(1)/libpmoe.a
 	@mkdir -p $$(@D)
 	$$(call say,link,$$@)
-	$$(Q)$$(CC_$(1)) $$(LINK_$(1)) $$^ $$(CMOCKA_$(1)) -lm -lpthread -o $$@
+	$$(Q)$$(CC_$(1)) $$(LINK_UNITS_$(1)) $$^ $$(CMOCKA_$(1)) -lm -lpthread -o $$@
 
 -include $$(shell find build/$(1) -name '*.d' 2>/dev/null)
 endef
@@ -120,11 +125,42 @@ endef
 
 CMOCKA_native   := -lcmocka
 CMOCKA_sanitize := -lcmocka
+CMOCKA_aarch64  := -Lbuild/arm64/usr/lib/aarch64-linux-gnu -lcmocka
 
 $(foreach config,native sanitize aarch64,$(eval $(call HOST,$(config))))
 
+# Fuzzers: libFuzzer brings main.
+build/sanitize/fuzz/%: build/sanitize/tests/fuzz/%.o build/sanitize/libpmoe.a
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC_sanitize) -fsanitize=address,undefined,fuzzer $^ -lm -lpthread -o $@
+
 build/pmoe: build/native/bin/pmoe
 	@cp $< $@
+
+UNITS         := $(notdir $(UNIT_C:.c=))
+# Under qemu: what computes with vectors, and the models above it; the rest is the same C as everywhere.
+QEMU_UNITS    := $(filter test_simd% test_kernel% test_model% test_forward% test_route% test_golden%,$(UNITS))
+FUZZERS       := $(FUZZ_C:tests/fuzz/%.c=build/sanitize/fuzz/%)
+FUZZ_SECONDS  ?= 300
+TEST_PROGRAMS := $(UNITS:%=build/native/units/%) $(UNITS:%=build/sanitize/units/%) \
+                 $(QEMU_UNITS:%=build/aarch64/units/%) $(FUZZERS) \
+                 $(if $(CLI_C),build/pmoe build/sanitize/bin/pmoe build/aarch64/bin/pmoe) \
+                 $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
+
+# What tests/run.mjs runs; it calls this itself, so that what does not build is counted like what does not pass.
+test-programs: $(TEST_PROGRAMS)
+
+## demo: install what the page needs, build it, serve it and print the address (under a minute once tools are there)
+demo:
+	@build_scripts/install.sh wasm
+	@$(MAKE) --no-print-directory wasm
+	@exec node build_scripts/serve.mjs
+
+## test: install what tests need, build everything, run all tests (about 10 minutes, most of it building)
+test:
+	@build_scripts/install.sh test
+	@node tests/run.mjs --qemu "$(QEMU_UNITS)"
 
 ## native: build/pmoe and build/native/libpmoe.a with gcc (half a minute)
 native: build/native/libpmoe.a $(if $(CLI_C),build/pmoe)
@@ -141,7 +177,6 @@ WASM_C    := $(filter-out %_tmpl.c src/base/pool.c src/image/picture.c,\
              $(foreach d,$(WASM_DIRS),$(wildcard src/$(d)/*.c) $(wildcard src/$(d)/ref/*.c)) src/wasm/web.c)
 WASM_EXPORTS := $(shell cat src/wasm/exports.txt 2>/dev/null)
 
-WASM_VARIANTS      := scalar simd relaxed
 WASM_TOOL_scalar   := emcc
 WASM_TOOL_simd     := emcc
 WASM_TOOL_relaxed  := clang
@@ -214,9 +249,30 @@ wasm: $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
 	@node build_scripts/check_sizes.mjs
 
 
+## data: fetch MNIST into data/mnist (55 MB, kept)
+data:
+	@build_scripts/install.sh data
+	@build_scripts/fetch_data.sh mnist
+
+## train: train the five files of weights/ again from data/mnist (see weights/README.md for how long)
+train: native data
+	@build_scripts/train_weights.sh
+
+## bench: time kernels and models on this machine (a minute; close other programs)
+bench: native
+	build/pmoe bench
+
+## fuzz: fuzz every reader for FUZZ_SECONDS each, 300 unless given; findings land in build/fuzz/
+fuzz: $(FUZZERS)
+	@node tests/run.mjs --fuzz $(FUZZ_SECONDS)
+
 ## clean: remove everything built (data/ stays)
 clean:
 	rm -rf build
+
+## install-tools: install everything that any target here needs, and build nothing
+install-tools:
+	@build_scripts/install.sh native wasm data test
 
 ## format: lay out the C sources with clang-format
 format:
@@ -232,4 +288,4 @@ help:
 	@echo "usage: make TARGET"
 	@awk -F': ' '/^## / { sub(/^## /, "", $$1); printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: help native wasm clean format format-check
+.PHONY: help demo test test-programs native wasm data train bench fuzz clean install-tools format format-check
