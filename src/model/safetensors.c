@@ -77,15 +77,15 @@ static pmoe_status read_shape(const struct json *header, json_node key, size_t r
     entry->rank = 0;
     entry->count = 1;
     for (json_node node = json_first(header, shape); node != JSON_NONE; node = json_next(header, node)) {
-        int64_t dim;
         char name[LABEL_BYTES + 24];
         snprintf(name, sizeof name, "%s, dimension %d", place, (int)entry->rank + 1);
-        TRY(json_int(header, node, name, 1, INT64_MAX, &dim, error));
-        if ((uint64_t)dim > room / entry->count)
+        TRY(json_int(header, node, name, 1, INT64_MAX, &entry->dims[entry->rank++], error));
+    }
+    for (int32_t i = 0; i < entry->rank; i++) {
+        if ((uint64_t)entry->dims[i] > room / entry->count)
             return fail(error, PMOE_E_FORMAT, "%s is %s, more than the %zu values that the file has left for it", place,
                         json_quote(header, shape).text, room);
-        entry->dims[entry->rank++] = dim;
-        entry->count *= (size_t)dim;
+        entry->count *= (size_t)entry->dims[i];
     }
     if (entry->count > room)
         return fail(error, PMOE_E_FORMAT, "%s is [], one value, but the file has none left for it", place);
