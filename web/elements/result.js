@@ -1,0 +1,167 @@
+/**
+ * <pmoe-result>: a block a model with what it said (class, probability) and what that cost (counted multiply-adds,
+ * measured time), then the ledger: how many times less than the first, dense model, counted and measured side by side.
+ * A model that loses is written exactly like one that wins.
+ *
+ * @typedef {import('../engine/protocol.js').Prediction} Prediction
+ * @typedef {import('../engine/protocol.js').Timing} Timing
+ *
+ * @typedef {object} Row
+ * @property {string} id
+ * @property {string} label
+ * @property {number} multiplyAdds
+ * @property {number} patches
+ * @property {number} experts   0: dense
+ * @property {number} kept
+ * @property {string[]} classes
+ */
+import { html, svg, find } from './dom.js';
+import { count, decimalsFor, fixed, percent } from '../page/format.js';
+import { STRINGS } from '../page/strings.js';
+
+const COLUMN = 16; /* of the class chart's coordinates */
+const RISE = 26;
+
+export class PmoeResult extends HTMLElement {
+  /** @type {Row[]} */
+  #rows = [];
+
+  /** @param {Row[]} rows  the first is what the others are measured against */
+  setModels(rows) {
+    this.#rows = rows;
+    this.replaceChildren(
+      html('ul', { class: 'results', role: 'list' }, ...rows.map(makeBlock)),
+      html(
+        'section',
+        { class: 'ledger', 'aria-labelledby': 'ledger-title' },
+        html('h3', { id: 'ledger-title' }, STRINGS.ledgerTitle(rows[0].label)),
+        ...rows.slice(1).map(makeLedgerRow),
+      ),
+      html('p', { class: 'caption where' }),
+    );
+    this.#showLedger([]);
+  }
+
+  /** @param {Prediction[]|null} predictions  in the order of the rows; null: nothing is predicted */
+  showPredictions(predictions) {
+    this.#rows.forEach((row, i) => {
+      const block = this.#block(row.id);
+      const prediction = predictions?.[i] ?? null;
+      block.dataset.class = prediction?.class ?? '';
+      find(block, '.answer-class').textContent = prediction?.class ?? '\u2013';
+      find(block, '.answer-percent').textContent = prediction ? percent(prediction.probabilities[prediction.index].probability) : '';
+      find(block, '.classes').replaceChildren(...classChart(row.classes, prediction));
+    });
+  }
+
+  /** @param {Timing[]} timings  in the order of the rows  @param {string} where  how and where they were measured */
+  showTimings(timings, where) {
+    const spreads = timings.map((timing) => (timing.highUs - timing.lowUs) / 2);
+    const decimals = decimalsFor(spreads);
+    timings.forEach((timing, i) => {
+      const block = this.#block(this.#rows[i].id);
+      find(block, '.time').classList.remove('is-waiting');
+      find(block, '.time .n').textContent = fixed(timing.medianUs, decimals);
+      find(block, '.time .spread').textContent = STRINGS.spread(fixed(spreads[i], decimals));
+      find(block, '.calls').textContent = STRINGS.calls(count(timing.samples), count(timing.calls));
+    });
+    this.#showLedger(timings);
+    this.note(where);
+  }
+
+  /** No times for these models yet. */
+  clearTimings() {
+    for (const row of this.#rows) {
+      const block = this.#block(row.id);
+      find(block, '.time .n').textContent = '\u2013';
+      find(block, '.time .spread').textContent = '';
+      find(block, '.calls').textContent = STRINGS.notMeasured;
+    }
+    this.#showLedger([]);
+  }
+
+  /** @param {string} text */
+  note(text) {
+    find(this, '.where').textContent = text;
+  }
+
+  /** @param {string} id */
+  #block(id) {
+    return find(this, `.result[data-model="${id}"]`);
+  }
+
+  /** @param {Timing[]} timings */
+  #showLedger(timings) {
+    const dense = this.#rows[0];
+    const ratios = this.#rows.slice(1).map((row, i) => ({
+      row,
+      theory: dense.multiplyAdds / row.multiplyAdds,
+      here: timings.length ? timings[0].medianUs / timings[i + 1].medianUs : null,
+    }));
+    const longest = Math.max(1, ...ratios.flatMap(({ theory, here }) => [theory, here ?? 0]));
+    for (const { row, theory, here } of ratios) {
+      const block = find(this, `.ledger-row[data-model="${row.id}"]`);
+      setBar(find(block, '.bar-theory'), theory, longest);
+      setBar(find(block, '.bar-here'), here, longest);
+    }
+  }
+}
+
+/** @param {Row} row */
+function makeBlock(row) {
+  const how = row.experts ? STRINGS.somePatches(row.experts, row.kept) : STRINGS.allPatches(row.patches);
+  return html(
+    'li',
+    { class: 'result', 'data-model': row.id },
+    html('div', { class: 'who' }, html('h3', {}, row.label), html('p', { class: 'caption' }, how)),
+    svg('svg', { class: 'classes', viewBox: `0 0 ${row.classes.length * COLUMN} ${RISE + 14}`, 'aria-hidden': 'true' }, ...classChart(row.classes, null)),
+    html('p', { class: 'answer' }, html('span', { class: 'answer-class' }, '\u2013'), ' ', html('span', { class: 'answer-percent' })),
+    html('p', { class: 'adds' }, html('span', { class: 'n' }, count(row.multiplyAdds)), ` ${STRINGS.multiplyAdds}`),
+    html('p', { class: 'time' }, html('span', { class: 'n' }, '\u2013'), ` ${STRINGS.unit} `, html('span', { class: 'spread' })),
+    html('p', { class: 'calls caption' }, STRINGS.notMeasured),
+  );
+}
+
+/** @param {string[]} classes  @param {Prediction|null} prediction */
+function classChart(classes, prediction) {
+  return classes.flatMap((label, i) => {
+    const p = prediction?.probabilities[i].probability ?? 0;
+    const [x, width] = [i * COLUMN + 2, COLUMN - 4];
+    return [
+      svg('rect', { class: 'class-track', x, y: 0, width, height: RISE }),
+      svg('rect', { class: 'class-fill', x, y: RISE * (1 - p), width, height: RISE * p }),
+      svg('text', { class: prediction?.index === i ? 'class-name is-said' : 'class-name', x: x + width / 2, y: RISE + 11 }, label),
+    ];
+  });
+}
+
+/** @param {Row} row */
+function makeLedgerRow(row) {
+  const bar = (/** @type {string} */ name, /** @type {string} */ label) =>
+    html(
+      'div',
+      { class: `bar ${name}` },
+      html('span', { class: 'bar-label' }, label),
+      svg('svg', { class: 'bar-chart', 'aria-hidden': 'true' }, svg('rect', { class: 'bar-length', x: 0, y: 3, height: 10, width: 0 }), svg('line', { class: 'bar-one', y1: 0, y2: 16 })),
+      html('span', { class: 'bar-value' }),
+    );
+  return html(
+    'div',
+    { class: 'ledger-row', 'data-model': row.id },
+    html('p', { class: 'ledger-name' }, row.label),
+    bar('bar-theory', STRINGS.theory),
+    bar('bar-here', STRINGS.here),
+  );
+}
+
+/** @param {HTMLElement} bar  @param {number|null} ratio  @param {number} longest */
+function setBar(bar, ratio, longest) {
+  const percentOf = (/** @type {number} */ value) => `${((100 * value) / longest).toFixed(2)}%`;
+  find(bar, '.bar-value').textContent = ratio === null ? '\u2013' : STRINGS.ratio(ratio.toFixed(2));
+  bar.querySelector('.bar-length')?.setAttribute('width', percentOf(ratio ?? 0));
+  const one = bar.querySelector('.bar-one');
+  one?.setAttribute('x1', percentOf(1));
+  one?.setAttribute('x2', percentOf(1));
+}
+
+customElements.define('pmoe-result', PmoeResult);

@@ -1,0 +1,47 @@
+/**
+ * Which boards the page can show and which models answer them: the one table that a new model is added to.
+ * Everything else about a model (experts, patches, counts, classes) comes from its file.
+ *
+ * @typedef {object} ModelEntry
+ * @property {string} id      also the name given to the engine
+ * @property {string} file    under weights/
+ * @property {string} label
+ *
+ * @typedef {object} BoardSet
+ * @property {'mosaic'|'mosaic10'} id
+ * @property {string} label
+ * @property {string} task    one sentence: what the networks look for
+ * @property {ModelEntry[]} models  the first is the dense one that the others are measured against
+ */
+
+/** @type {BoardSet[]} */
+export const SETS = [
+  {
+    id: 'mosaic',
+    label: '0 or 1',
+    task: 'One patch is a 0 or a 1, the others are digits from 2 to 9. The networks say which of the two it is.',
+    models: [
+      { id: 'cnn', file: 'mosaic-cnn.safetensors', label: 'CNN' },
+      { id: 'separate', file: 'mosaic-separate.safetensors', label: 'pMoE separate' },
+      { id: 'joint', file: 'mosaic-joint.safetensors', label: 'pMoE joint' },
+    ],
+  },
+];
+
+/** @param {string} id */
+export function findSet(id) {
+  const found = SETS.find((set) => set.id === id);
+  if (!found) throw new Error(`no set is called ${id}`);
+  return found;
+}
+
+const base = new URL('../../', import.meta.url);
+
+export const URLS = {
+  worker: new URL('web/engine/worker.js', base),
+  wasm: new URL('build/wasm/', base).href,
+  images: new URL('weights/samples/digits-images-idx3-ubyte', base).href,
+  labels: new URL('weights/samples/digits-labels-idx1-ubyte', base).href,
+  /** @param {ModelEntry} model */
+  weights: (model) => new URL(`weights/${model.file}`, base).href,
+};

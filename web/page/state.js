@@ -1,0 +1,67 @@
+/**
+ * The state that a link carries, in the part of the address after '#': a table of keys, each with its type, range and
+ * default.  Unknown keys and bad values are reported and ignored.  What was drawn is not part of it.
+ *
+ * @typedef {object} State
+ * @property {'auto'|import('../engine/protocol.js').Variant} wasm
+ * @property {'mosaic'|'mosaic10'} set
+ * @property {string} model   routed model shown; '' for the first one of the set
+ * @property {number} seed
+ * @property {number} index
+ */
+import { SETS } from './models.js';
+
+const LARGEST = 2 ** 31 - 1;
+
+/** @param {string[]} names */
+const oneOf = (names) => ({
+  expected: names.join(', '),
+  /** @param {string} text */
+  read: (text) => (names.includes(text) ? text : undefined),
+});
+
+const natural = {
+  expected: `a whole number from 0 to ${LARGEST}`,
+  /** @param {string} text */
+  read: (text) => (/^\d{1,10}$/.test(text) && Number(text) <= LARGEST ? Number(text) : undefined),
+};
+
+/** @type {Record<string, {expected: string, read: (text: string) => string|number|undefined, initial: string|number}>} */
+const KEYS = {
+  wasm: { ...oneOf(['auto', 'scalar', 'simd', 'relaxed']), initial: 'auto' },
+  set: { ...oneOf(SETS.map((set) => set.id)), initial: SETS[0].id },
+  model: { ...oneOf(SETS.flatMap((set) => set.models.slice(1).map((model) => model.id))), initial: '' },
+  seed: { ...natural, initial: 1 },
+  index: { ...natural, initial: 0 },
+};
+
+/**
+ * @typedef {object} Problem
+ * @property {string} key
+ * @property {string} value
+ * @property {string} [expected]  absent: the key itself is unknown
+ */
+
+/**
+ * @param {string} hash  with or without its '#'
+ * @returns {{state: State, problems: Problem[]}}
+ */
+export function readState(hash) {
+  /** @type {Record<string, string|number>} */
+  const state = Object.fromEntries(Object.entries(KEYS).map(([key, { initial }]) => [key, initial]));
+  /** @type {Problem[]} */
+  const problems = [];
+  for (const [key, value] of new URLSearchParams(hash.replace(/^#/, ''))) {
+    const known = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
+    const read = known?.read(value);
+    if (read !== undefined) state[key] = read;
+    else problems.push({ key, value, expected: known?.expected });
+  }
+  return { state: /** @type {State} */ (/** @type {unknown} */ (state)), problems };
+}
+
+/** @param {State} state  @returns {string} '' or '#...' with what differs from the defaults */
+export function writeState(state) {
+  const pairs = Object.entries(state).filter(([key, value]) => value !== KEYS[key].initial);
+  return pairs.length ? `#${new URLSearchParams(pairs.map(([key, value]) => [key, String(value)]))}` : '';
+}

@@ -1,0 +1,128 @@
+/**
+ * Everything the page's scripts say, in one language.  (Words that never change stand in index.html.)
+ * Patches are counted from 1 in reading order wherever a person reads or hears them; from 0 in the code.
+ */
+
+const lists = new Intl.ListFormat('en', { type: 'conjunction' });
+
+/** @param {number[]} indices  @returns {string} "3 and 9" */
+const ordinals = (indices) => lists.format(indices.map((i) => String(i + 1)));
+
+/** @param {number[]} indices */
+const patches = (indices) => `${indices.length === 1 ? 'patch' : 'patches'} ${ordinals(indices)}`;
+
+export const STRINGS = {
+
+  /* the engine line */
+  starting: 'engine: starting',
+  loading: (/** @type {string} */ got, /** @type {string} */ all) => `engine: loading weights, ${got} of ${all}`,
+  engine: (/** @type {string} */ variant, /** @type {number} */ checks) =>
+    `engine: wasm ${variant}, 1 thread, self-test ok (${checks} checks)`,
+  golden: (/** @type {number} */ good, /** @type {number} */ all) =>
+    `Stored outputs reproduced by ${good} of ${all} models.`,
+  demoted: (/** @type {string} */ variant, /** @type {string} */ reason) => `wasm ${variant} does not run here: ${reason}`,
+  noneDemoted: 'Nothing better was passed over.',
+  version: (/** @type {string} */ version, /** @type {string} */ bytes) => `pmoe ${version}, wasm module ${bytes}.`,
+  engineFailed: 'engine: not running',
+
+  /* the input */
+  cell: (/** @type {number} */ i, /** @type {string} */ what) => `Patch ${i + 1}, ${what}`,
+  cellEmpty: 'empty',
+  cellSample: (/** @type {number} */ label) => `a sample of the digit ${label}`,
+  cellScrambled: (/** @type {number} */ label) => `made from a sample of the digit ${label}`,
+  cellDrawn: 'drawn',
+  cellPicture: 'part of your picture',
+  truth: (/** @type {string} */ label, /** @type {number} */ patch) =>
+    `Board from the test digits: its digit is a ${label}, in patch ${patch + 1}.`,
+  truthStands: (/** @type {string} */ label, /** @type {number} */ patch) =>
+    `Patch ${patch + 1} still holds this board\u2019s own ${label}.`,
+  truthReplace: 'Replace it',
+  yours: 'Your board.',
+  picture: (/** @type {boolean} */ inverted) =>
+    inverted
+      ? 'Your picture, cropped to a square, in grey, and inverted: the networks know white ink on black.'
+      : 'Your picture, cropped to a square and in grey.',
+  boardEmpty: 'The board is empty: draw a digit or shuffle.',
+  cellsEmpty: (/** @type {number[]} */ cells) =>
+    cells.length > 4
+      ? `${cells.length} of the 16 patches are empty. The networks know full boards only, so nothing is predicted.`
+      : `${cells.length === 1 ? 'Patch' : 'Patches'} ${ordinals(cells)} ${cells.length === 1 ? 'is' : 'are'} empty. ` +
+        'The networks know full boards only, so nothing is predicted.',
+  fill: 'Fill with random digits',
+  samplesTitle: (/** @type {number} */ cell) => `Patch ${cell + 1}`,
+  sampleDigit: (/** @type {number} */ label) => `a ${label}`,
+  more: 'Others',
+  done: 'Done',
+
+  /* the pad */
+  padTitle: (/** @type {number} */ cell) => `Patch ${cell + 1}`,
+  padName: (/** @type {number} */ cell) =>
+    `Drawing pad for patch ${cell + 1}. Arrow keys move the pen, Space puts it down or lifts it, ` +
+    'Delete clears, Escape closes.',
+  padSeen: 'What the network sees: 28 \u00d7 28',
+  padSamples: 'Samples',
+  clear: 'Clear',
+  penDown: 'pen down',
+  penUp: 'pen up',
+  cleared: 'cleared',
+
+  /* what the experts took */
+  expert: (/** @type {string} */ name) => `Expert ${name}`,
+  chip: (/** @type {string} */ name, /** @type {number[]} */ picks) => `Expert ${name}: ${patches(picks)}`,
+  patch: (/** @type {number} */ i) => `Patch ${i + 1}`,
+  kept: (/** @type {string} */ gate) => `kept, gate ${gate}`,
+  notKept: 'not kept',
+  scores: (/** @type {number} */ i) => `Scores of patch ${i + 1}, among all patches of the board`,
+  noRouting: 'Nothing is routed while a patch is empty.',
+  routesNote: (/** @type {number} */ experts, /** @type {number} */ kept, /** @type {number} */ n) =>
+    `${experts} experts; each keeps the ${kept} of ${n} patches with its highest scores.`,
+  hardGate: 'Every kept patch counts fully (gate 1).',
+  softGate: 'The height of the fill is the gate: the weight of a patch among those its expert kept.',
+  chipsName: 'Experts shown',
+  tableTitle: 'All picks, gates and scores as a table',
+  tableHead: ['Expert', 'Kept patches (gate), highest score first', 'Scores of patches 1 to 16'],
+
+  /* what it said and what it cost */
+  allPatches: (/** @type {number} */ n) => `all ${n} patches`,
+  somePatches: (/** @type {number} */ experts, /** @type {number} */ kept) => `${experts} experts, ${kept} patches each`,
+  multiplyAdds: 'multiply-adds',
+  unit: '\u00b5s',
+  spread: (/** @type {string} */ text) => `\u00b1 ${text}`,
+  calls: (/** @type {string} */ samples, /** @type {string} */ calls) => `median of ${samples} \u00d7 ${calls} calls`,
+  notMeasured: 'not measured',
+  ratio: (/** @type {string} */ ratio) => `${ratio}\u00d7`,
+  ledgerTitle: (/** @type {string} */ dense) => `How many times less than the ${dense}`,
+  theory: 'counted',
+  here: 'measured',
+  measuredHere: (/** @type {string} */ step) =>
+    `Measured in this browser, one thread, one image at a time; \u00b1 is half the interquartile range; ` +
+    `smallest step of the clock ${step}.`,
+  measuringNow: 'Measuring now. The board stays in use; a change starts it again.',
+  timingWaits: 'Times are taken when the board rests.',
+
+  /* announcements: one sentence a model, one for each of the few experts */
+  heard: (/** @type {string} */ model, /** @type {string} */ label, /** @type {string} */ percent) =>
+    `${model} says ${label}, ${percent} percent.`,
+  heardTook: (/** @type {string} */ name, /** @type {number[]} */ picks) =>
+    `Expert ${name} took ${patches([...picks].sort((a, b) => a - b))}.`,
+  heardMost: (/** @type {string[]} */ pairs) => `Highest scores: ${lists.format(pairs)}.`,
+  heardPair: (/** @type {string} */ name, /** @type {number} */ patch) => `expert ${name} for patch ${patch + 1}`,
+
+  /* refused and failed */
+  unknownKey: (/** @type {string} */ key) => `The address has a part that this page does not know, \u201c${key}\u201d; it is ignored.`,
+  badValue: (/** @type {string} */ key, /** @type {string} */ value, /** @type {string} */ expected) =>
+    `The address says ${key}=${value}; expected is ${expected}. The usual value is used.`,
+  fetchStatus: (/** @type {string} */ file, /** @type {number} */ status) =>
+    `${file} could not be loaded: the server answered ${status}.`,
+  fetchFailed: (/** @type {string} */ file) => `${file} could not be loaded: no answer from the server. Are you offline?`,
+  pictureTooLarge: (/** @type {string} */ mebibytes) =>
+    `This file is ${mebibytes} MiB; pictures up to 64 MiB are read. Save it smaller and try again.`,
+  pictureSides: (/** @type {number} */ width, /** @type {number} */ height) =>
+    `This picture is ${width} \u00d7 ${height}; up to 16,384 pixels a side and 134 million in all are read. Save it smaller and try again.`,
+  pictureEmptyFile: 'This file is empty.',
+  pictureKind: (/** @type {string} */ kind) => `This is a file of the kind ${kind}, which is not read here. Save it as PNG or JPEG and try again.`,
+  pictureUnknown: 'This file is not a picture: its first bytes belong to no format that is read here (PNG, JPEG, WebP, GIF, AVIF, BMP).',
+  pictureBroken: (/** @type {string} */ kind) => `This ${kind} file could not be decoded: it is damaged or cut short.`,
+  pictureBlank: 'This picture has no visible pixel, or the browser could not hold it. Save it smaller and try again.',
+  pasteNothing: 'What was pasted holds no picture.',
+};
