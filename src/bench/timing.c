@@ -217,8 +217,9 @@ static pmoe_status check_runs(pmoe_run *const *runs, int32_t count, int32_t batc
     return PMOE_OK;
 }
 
-pmoe_status pmoe_time_runs(pmoe_run *const *runs, const float *const *images, int32_t count, int32_t batch,
-                           double budget_ns, double (*clock_ns)(void), pmoe_timing *timings, pmoe_error *error)
+pmoe_status timing_runs(pmoe_run *const *runs, const float *const *images, int32_t count, int32_t batch,
+                        double budget_ns, double (*clock_ns)(void), double *samples, pmoe_timing *timings,
+                        pmoe_error *error)
 {
     TRY(check_runs(runs, count, batch, error));
     int32_t outputs = 0;
@@ -228,7 +229,7 @@ pmoe_status pmoe_time_runs(pmoe_run *const *runs, const float *const *images, in
     struct arena arena = {NULL, 0, 0};
     struct timed *items = NULL;
     struct timed_run *calls = NULL;
-    double *samples = NULL;
+    double *kept = NULL;
     float *logits = NULL;
     void *block = NULL;
     for (int32_t pass = 0; pass < 2; pass++) {
@@ -236,17 +237,23 @@ pmoe_status pmoe_time_runs(pmoe_run *const *runs, const float *const *images, in
             return fail(error, PMOE_E_MEMORY, "timing: no memory for the samples (%zu bytes)", arena.used);
         items = arena_take(&arena, (size_t)count * sizeof *items);
         calls = arena_take(&arena, (size_t)count * sizeof *calls);
-        samples = arena_take(&arena, (size_t)count * TIMING_MAX_SAMPLES * sizeof *samples);
         logits = arena_take(&arena, (size_t)batch * (size_t)outputs * sizeof *logits);
+        kept = samples ? samples : arena_take(&arena, (size_t)count * TIMING_MAX_SAMPLES * sizeof *kept);
     }
     for (int32_t i = 0; i < count; i++) {
         calls[i] = (struct timed_run){runs[i], images[i], batch, logits};
         items[i] =
-            (struct timed){.call = call_run, .context = &calls[i], .samples = samples + (size_t)i * TIMING_MAX_SAMPLES};
+            (struct timed){.call = call_run, .context = &calls[i], .samples = kept + (size_t)i * TIMING_MAX_SAMPLES};
     }
     pmoe_status status = timing_interleaved(items, count, budget_ns, clock_ns, error);
     for (int32_t i = 0; i < count && status == PMOE_OK; i++)
         timings[i] = items[i].timing;
     allocator_give(allocator, block);
     return status;
+}
+
+pmoe_status pmoe_time_runs(pmoe_run *const *runs, const float *const *images, int32_t count, int32_t batch,
+                           double budget_ns, double (*clock_ns)(void), pmoe_timing *timings, pmoe_error *error)
+{
+    return timing_runs(runs, images, count, batch, budget_ns, clock_ns, NULL, timings, error);
 }

@@ -37,4 +37,9 @@ struct timed {
 PMOE_MUST_USE pmoe_status timing_interleaved(struct timed *items, int32_t count, double budget_ns,
                                              double (*clock_ns)(void), pmoe_error *error);
 
+/* pmoe_time_runs, with the samples: samples [count][TIMING_MAX_SAMPLES], or NULL to keep none. */
+PMOE_MUST_USE pmoe_status timing_runs(pmoe_run *const *runs, const float *const *images, int32_t count, int32_t batch,
+                                      double budget_ns, double (*clock_ns)(void), double *samples, pmoe_timing *timings,
+                                      pmoe_error *error);
+
 #endif

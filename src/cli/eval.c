@@ -1,0 +1,188 @@
+/* pmoe eval: accuracy and routing of one model on freshly composed boards. */
+#include "../base/error.h"
+#include "../study/accuracy.h"
+#include "commands.h"
+#include "data_dir.h"
+#include "model_file.h"
+#include "output.h"
+#include "result.h"
+
+#include <stddef.h>
+
+struct eval_options {
+    const char *model, *data, *isa;
+    int32_t set, split, json;
+    int64_t boards, seed, threads;
+};
+
+static const struct option options[] = {
+    {"model", OPTION_TEXT, offsetof(struct eval_options, model), NULL, "weights file", "FILE", 0, 0, NULL, 1},
+    {"data", OPTION_TEXT, offsetof(struct eval_options, data), "data/mnist",
+     "folder of MNIST's files or of a sample sheet", "DIR", 0, 0, NULL, 0},
+    {"set", OPTION_CHOICE, offsetof(struct eval_options, set), NULL,
+     "which boards (default: by the model's number of classes)", "SET", 0, 0, board_set_names, 0},
+    {"split", OPTION_CHOICE, offsetof(struct eval_options, split), "test", "which digits", "SPLIT", 0, 0,
+     data_split_names, 0},
+    {"boards", OPTION_INT, offsetof(struct eval_options, boards), "1000", "how many boards", "N", 1, 10000000, NULL, 0},
+    OPTION_ROW_SEED(struct eval_options, "seed of the sequence of boards"),
+    OPTION_ROW_THREADS(struct eval_options),
+    OPTION_ROW_ISA(struct eval_options),
+    OPTION_ROW_JSON(struct eval_options),
+};
+
+struct eval_result {
+    const struct eval_options *given;
+    const char *command;
+    struct environment environment;
+    const struct model_file *file;
+    pmoe_board_set set;
+    struct accuracy accuracy;
+};
+
+static double percent(int32_t part, int32_t whole)
+{
+    return whole ? 100.0 * part / whole : 0;
+}
+
+/* ---- JSON ---- */
+
+/* Shares of one class's boards, one number per expert. */
+static void write_shares(struct json_writer *json, const char *key, const int32_t *counts, const struct accuracy *of,
+                         int32_t boards)
+{
+    json_open_array(json, key);
+    for (int32_t s = 0; s < of->experts; s++)
+        json_add_number(json, NULL, percent(counts[s], boards), 6);
+    json_close_array(json);
+}
+
+static void write_class(struct json_writer *json, const struct eval_result *result, int32_t c)
+{
+    const struct accuracy *found = &result->accuracy;
+    int32_t boards = found->class_boards[c];
+    json_open_object(json, NULL);
+    json_add_text(json, "class", pmoe_model_class(result->file->model, c));
+    json_add_int(json, "boards", boards);
+    json_add_number(json, "accuracy", percent(found->class_correct[c], boards), 6);
+    if (found->experts) {
+        json_add_number(json, "kept_by_any", percent(found->kept_by_any[c], boards), 6);
+        write_shares(json, "kept", found->kept + c * found->experts, found, boards);
+        write_shares(json, "largest_gate", found->led + c * found->experts, found, boards);
+    }
+    json_close_object(json);
+}
+
+static void write_json(struct json_writer *json, const void *context)
+{
+    const struct eval_result *result = context;
+    const struct accuracy *found = &result->accuracy;
+    pmoe_info info = pmoe_model_info(result->file->model);
+    result_begin(json, "eval", result->command, info.isa, &result->environment);
+    json_add_text(json, "model", info.name);
+    json_add_text(json, "file", result->file->path);
+    json_add_text(json, "sha256", result->file->sha256);
+    json_add_int(json, "multiply_adds", info.multiply_adds);
+    json_add_text(json, "data", result->given->data);
+    json_add_text(json, "set", board_set_names[result->set]);
+    json_add_text(json, "split", data_split_names[result->given->split]);
+    json_add_int(json, "seed", result->given->seed);
+    json_add_int(json, "boards", found->boards);
+    json_add_int(json, "correct", found->correct);
+    json_add_number(json, "accuracy", percent(found->correct, found->boards), 6);
+    json_add_int(json, "experts", found->experts);
+    json_open_array(json, "classes");
+    for (int32_t c = 0; c < found->classes; c++)
+        write_class(json, result, c);
+    json_close_array(json);
+    json_close_object(json);
+}
+
+/* ---- Text ---- */
+
+static void write_text(const struct eval_result *result, struct output *out)
+{
+    const struct accuracy *found = &result->accuracy;
+    pmoe_info info = pmoe_model_info(result->file->model);
+    output_add(out, "%s on %d boards of %s (%s, %s digits, seed %lld)\n", info.name, found->boards,
+               board_set_names[result->set], result->given->data, data_split_names[result->given->split],
+               (long long)result->given->seed);
+    output_add(out, "accuracy %.2f%%, %lld multiply-adds an image\n", percent(found->correct, found->boards),
+               (long long)info.multiply_adds);
+    if (found->experts)
+        output_add(out, "discriminative patch: kept by any expert, kept by the expert that keeps it most often, and\n"
+                        "with the largest gate of the expert that has it there most often\n");
+    for (int32_t c = 0; c < found->classes; c++) {
+        int32_t boards = found->class_boards[c];
+        output_add(out, "  class %-4s %6d boards %7.2f%%", pmoe_model_class(result->file->model, c), boards,
+                   percent(found->class_correct[c], boards));
+        if (found->experts) {
+            const int32_t *kept = found->kept + c * found->experts, *led = found->led + c * found->experts;
+            int32_t keeper = accuracy_best_expert(kept, found->experts);
+            int32_t leader = accuracy_best_expert(led, found->experts);
+            output_add(out, "   any %6.2f%%   kept %6.2f%% (expert %d)   largest %6.2f%% (expert %d)",
+                       percent(found->kept_by_any[c], boards), percent(kept[keeper], boards), keeper,
+                       percent(led[leader], boards), leader);
+        }
+        output_add(out, "\n");
+    }
+}
+
+/* ---- Running ---- */
+
+/* The set that was asked for, or the one with as many classes as the model. */
+static pmoe_status choose_set(const struct eval_options *given, const struct model_file *file, pmoe_board_set *set,
+                              pmoe_error *error)
+{
+    int32_t classes = pmoe_model_info(file->model).classes;
+    if (given->set < 0 && classes != board_set_classes(PMOE_MOSAIC) && classes != board_set_classes(PMOE_MOSAIC10))
+        return fail(error, PMOE_E_ARGUMENT, "%.100s: no set of boards has as many classes as this model, %d",
+                    file->path, classes);
+    *set = given->set >= 0                             ? (pmoe_board_set)given->set
+           : classes == board_set_classes(PMOE_MOSAIC) ? PMOE_MOSAIC
+                                                       : PMOE_MOSAIC10;
+    return PMOE_OK;
+}
+
+static pmoe_status evaluate(struct eval_result *result, const struct data_dir *data, pmoe_error *error)
+{
+    const struct eval_options *given = result->given;
+    struct pool *pool = NULL;
+    TRY(pool_open((int32_t)given->threads, &pool, error));
+    struct accuracy_job job = {result->file->model, data->digits, result->set, (uint64_t)given->seed,
+                               (int32_t)given->boards};
+    pmoe_status status = accuracy_open(&job, pool, &result->accuracy, error);
+    pool_close(&pool);
+    return status;
+}
+
+static pmoe_status run(const void *given, const struct invocation *typed, struct output *out, pmoe_error *error)
+{
+    const struct eval_options *wanted = given;
+    struct model_file file;
+    TRY(model_file_open(wanted->model, wanted->isa, &file, error));
+    struct eval_result result = {
+        .given = wanted, .command = typed->line, .environment = environment_read(), .file = &file};
+    struct data_dir data = {.digits = NULL};
+    pmoe_status status = choose_set(wanted, &file, &result.set, error);
+    if (status == PMOE_OK)
+        status = data_dir_open(wanted->data, (enum data_split)wanted->split, &data, error);
+    if (status == PMOE_OK)
+        status = evaluate(&result, &data, error);
+    if (status == PMOE_OK && wanted->json)
+        output_json(out, write_json, &result);
+    else if (status == PMOE_OK)
+        write_text(&result, out);
+    accuracy_close(&result.accuracy);
+    data_dir_close(&data);
+    model_file_close(&file);
+    return status;
+}
+
+const struct command command_eval = {
+    .name = "eval",
+    .summary = "accuracy and routing of a model on freshly composed boards",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .options_bytes = sizeof(struct eval_options),
+    .run = run,
+};

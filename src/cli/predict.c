@@ -1,0 +1,248 @@
+/* pmoe predict: what each model says of a picture, and which patches its experts took.
+ *
+ * A picture is read as one whole board, whatever its size.  An empty one is refused: a model would name a class. */
+#include "../base/error.h"
+#include "../image/picture.h"
+#include "commands.h"
+#include "files.h"
+#include "model_file.h"
+#include "output.h"
+#include "result.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct predict_options {
+    struct option_texts models;
+    const char *isa;
+    int32_t json;
+};
+
+static const struct option options[] = {
+    {"model", OPTION_TEXTS, offsetof(struct predict_options, models), NULL,
+     "weights file (default: the three of weights/mosaic-*)", "FILE", 0, 0, NULL, 0},
+    OPTION_ROW_ISA(struct predict_options),
+    OPTION_ROW_JSON(struct predict_options),
+};
+
+enum { FAINTEST_INK = 32 }; /* of 255; what pmoe_digit_from_ink calls ink */
+
+/* One model with what it needs to look at one picture at a time. */
+struct seer {
+    struct model_file file;
+    pmoe_run *run;
+    uint8_t *grey;
+    float *image, *logits, *probabilities;
+};
+
+struct seen_picture {
+    const char *path;
+    int32_t width, height, inverted;
+    char *predictions[OPTION_MAX_TEXTS]; /* pmoe_run_describe, one per model; for JSON only */
+};
+
+struct predictions {
+    const char *command;
+    struct environment environment;
+    struct seer seers[OPTION_MAX_TEXTS];
+    int32_t models;
+    struct seen_picture *pictures;
+    int32_t count;
+};
+
+/* ---- One picture, one model ---- */
+
+static pmoe_status seer_open(struct seer *seer, pmoe_error *error)
+{
+    pmoe_info info = pmoe_model_info(seer->file.model);
+    if (info.channels != 1)
+        return fail(error, PMOE_E_ARGUMENT, "%.100s: expected a model of grey images, found one of %d channels",
+                    seer->file.path, info.channels);
+    size_t pixels = (size_t)info.height * (size_t)info.width;
+    seer->grey = malloc(pixels);
+    seer->image = malloc(pixels * sizeof *seer->image);
+    seer->logits = malloc((size_t)info.outputs * sizeof *seer->logits);
+    seer->probabilities = malloc((size_t)info.classes * sizeof *seer->probabilities);
+    if (!seer->grey || !seer->image || !seer->logits || !seer->probabilities)
+        return fail(error, PMOE_E_MEMORY, "%.100s: no memory for its input", seer->file.path);
+    return pmoe_run_open(seer->file.model, 1, &seer->run, error);
+}
+
+static void seer_close(struct seer *seer)
+{
+    pmoe_run_close(&seer->run);
+    free(seer->probabilities);
+    free(seer->logits);
+    free(seer->image);
+    free(seer->grey);
+    model_file_close(&seer->file);
+}
+
+/* A board is empty when no pixel is ink. */
+static int has_ink(const uint8_t *grey, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (grey[i] >= FAINTEST_INK)
+            return 1;
+    return 0;
+}
+
+static pmoe_status see(struct seer *seer, const struct picture *picture, struct seen_picture *seen, pmoe_error *error)
+{
+    pmoe_info info = pmoe_model_info(seer->file.model);
+    size_t pixels = (size_t)info.height * (size_t)info.width;
+    pmoe_error why;
+    pmoe_status status = pmoe_board_from_rgba(picture->rgba, picture->width, picture->height, info.width, info.height,
+                                              seer->grey, &seen->inverted, &why);
+    if (status != PMOE_OK)
+        return fail_at(error, seen->path, why);
+    if (!has_ink(seer->grey, pixels))
+        return fail(error, PMOE_E_ARGUMENT, "%s: the board is empty, no pixel reaches %d of 255: nothing to predict",
+                    short_path(seen->path), FAINTEST_INK);
+    pmoe_bytes_to_floats(seer->grey, pixels, seer->image);
+    status = pmoe_forward(seer->run, seer->image, 1, seer->logits);
+    return status == PMOE_OK ? PMOE_OK : fail(error, status, "%.100s: %s", seen->path, pmoe_status_name(status));
+}
+
+static char *describe(const struct seer *seer)
+{
+    size_t length = pmoe_run_describe(seer->run, 0, seer->logits, NULL, 0);
+    char *text = malloc(length + 1);
+    if (text)
+        pmoe_run_describe(seer->run, 0, seer->logits, text, length + 1);
+    return text;
+}
+
+/* ---- Printing ---- */
+
+static void add_routing(pmoe_routing routing, struct output *out)
+{
+    for (int32_t s = 0; s < routing.experts; s++) {
+        output_add(out, "      expert %-3d", s);
+        for (int32_t j = 0; j < routing.kept; j++)
+            output_add(out, "  %2d (%.3f)", routing.picks[s * routing.kept + j],
+                       (double)routing.gates[s * routing.kept + j]);
+        output_add(out, "\n");
+    }
+}
+
+static void add_prediction(const struct seer *seer, struct output *out)
+{
+    pmoe_info info = pmoe_model_info(seer->file.model);
+    int32_t best = pmoe_probabilities(seer->file.model, seer->logits, seer->probabilities);
+    output_add(out, "  %-18s class %s, %.2f%%;", info.name, pmoe_model_class(seer->file.model, best),
+               100 * (double)seer->probabilities[best]);
+    for (int32_t c = 0; c < info.classes && c < 10; c++)
+        output_add(out, " %s: %.2f%%", pmoe_model_class(seer->file.model, c), 100 * (double)seer->probabilities[c]);
+    output_add(out, "; %lld multiply-adds\n", (long long)info.multiply_adds);
+    pmoe_routing routing = pmoe_run_routing(seer->run, 0);
+    if (routing.experts)
+        output_add(out, "      patches kept of %d, counted from 0 in reading order (gate):\n", routing.patches);
+    add_routing(routing, out);
+}
+
+static void write_json(struct json_writer *json, const void *context)
+{
+    const struct predictions *all = context;
+    result_begin(json, "predict", all->command, pmoe_model_info(all->seers[0].file.model).isa, &all->environment);
+    json_open_array(json, "pictures");
+    for (int32_t i = 0; i < all->count; i++) {
+        const struct seen_picture *seen = &all->pictures[i];
+        json_open_object(json, NULL);
+        json_add_text(json, "file", seen->path);
+        json_add_int(json, "width", seen->width);
+        json_add_int(json, "height", seen->height);
+        json_add_bool(json, "inverted", seen->inverted);
+        json_open_array(json, "models");
+        for (int32_t m = 0; m < all->models; m++) {
+            json_open_object(json, NULL);
+            json_add_text(json, "file", all->seers[m].file.path);
+            json_add_text(json, "sha256", all->seers[m].file.sha256);
+            json_add_int(json, "multiply_adds", pmoe_model_info(all->seers[m].file.model).multiply_adds);
+            json_add_raw(json, "prediction", seen->predictions[m], strlen(seen->predictions[m]));
+            json_close_object(json);
+        }
+        json_close_array(json);
+        json_close_object(json);
+    }
+    json_close_array(json);
+    json_close_object(json);
+}
+
+/* ---- All of them ---- */
+
+static pmoe_status predict_picture(struct predictions *all, struct seen_picture *seen, int32_t as_json,
+                                   struct output *out, pmoe_error *error)
+{
+    struct file file;
+    struct picture picture;
+    pmoe_error why;
+    TRY(file_read(seen->path, FILE_PICTURE_CAP, &file, error));
+    pmoe_status status = picture_decode(file.bytes, file.count, PICTURE_MAX_PIXELS, &picture, &why);
+    file_close(&file);
+    if (status != PMOE_OK)
+        return fail_at(error, seen->path, why);
+    seen->width = picture.width;
+    seen->height = picture.height;
+    for (int32_t m = 0; m < all->models && status == PMOE_OK; m++) {
+        status = see(&all->seers[m], &picture, seen, error);
+        if (status != PMOE_OK)
+            break;
+        if (!as_json && m == 0)
+            output_add(out, "%s: %d x %d%s\n", seen->path, picture.width, picture.height,
+                       seen->inverted ? ", inverted (dark on light)" : "");
+        if (!as_json)
+            add_prediction(&all->seers[m], out);
+        else if (!(seen->predictions[m] = describe(&all->seers[m])))
+            status = fail(error, PMOE_E_MEMORY, "%.100s: no memory for the result", seen->path);
+    }
+    picture_free(&picture);
+    return status;
+}
+
+static pmoe_status predict_all(struct predictions *all, const struct predict_options *wanted,
+                               const struct invocation *typed, struct output *out, pmoe_error *error)
+{
+    for (int32_t m = 0; m < all->models; m++)
+        TRY(seer_open(&all->seers[m], error));
+    for (; all->count < typed->operands; all->count++) {
+        all->pictures[all->count].path = typed->operand[all->count];
+        TRY(predict_picture(all, &all->pictures[all->count], wanted->json, out, error));
+    }
+    if (wanted->json)
+        output_json(out, write_json, all);
+    return PMOE_OK;
+}
+
+static pmoe_status run(const void *given, const struct invocation *typed, struct output *out, pmoe_error *error)
+{
+    const struct predict_options *wanted = given;
+    struct predictions all = {.command = typed->line, .environment = environment_read()};
+    struct model_file files[OPTION_MAX_TEXTS];
+    TRY(model_files_open(&wanted->models, wanted->isa, files, &all.models, error));
+    for (int32_t m = 0; m < all.models; m++)
+        all.seers[m].file = files[m];
+    all.pictures = calloc((size_t)typed->operands, sizeof *all.pictures);
+    pmoe_status status = all.pictures ? predict_all(&all, wanted, typed, out, error)
+                                      : fail(error, PMOE_E_MEMORY, "no memory for %d pictures", typed->operands);
+    for (int32_t i = 0; all.pictures && i < typed->operands; i++)
+        for (int32_t m = 0; m < all.models; m++)
+            free(all.pictures[i].predictions[m]);
+    free(all.pictures);
+    for (int32_t m = 0; m < all.models; m++)
+        seer_close(&all.seers[m]);
+    return status;
+}
+
+const struct command command_predict = {
+    .name = "predict",
+    .operands = "IMAGE...",
+    .summary = "class, probabilities and routed patches of pictures of boards (PNG, JPEG, BMP, GIF)",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .options_bytes = sizeof(struct predict_options),
+    .min_operands = 1,
+    .max_operands = INT32_MAX,
+    .run = run,
+};

@@ -1,0 +1,225 @@
+/* The evaluation loop; see accuracy.h. */
+#include "accuracy.h"
+
+#include "../base/error.h"
+#include "../base/memory.h"
+
+#include <string.h>
+
+enum { BOARD_PIXELS = PMOE_BOARD * PMOE_BOARD };
+
+/* What one thread needs and counts. */
+struct worker {
+    pmoe_run *run;
+    uint8_t *pixels; /* [BOARD_PIXELS] */
+    float *images;   /* [ACCURACY_BATCH][BOARD_PIXELS] */
+    float *logits;   /* [ACCURACY_BATCH][outputs] */
+    float *probabilities;
+    struct accuracy counts; /* its own arrays */
+    int32_t failed_task;    /* the lowest that failed, or -1 */
+    pmoe_error why;
+};
+
+struct evaluation {
+    const struct accuracy_job *job;
+    pmoe_info info;
+    struct worker *workers; /* [threads] */
+    int32_t threads;
+};
+
+int32_t board_set_classes(pmoe_board_set set)
+{
+    return set == PMOE_MOSAIC ? 2 : 10;
+}
+
+int32_t accuracy_best_expert(const int32_t *counts, int32_t experts)
+{
+    int32_t best = 0;
+    for (int32_t s = 1; s < experts; s++)
+        if (counts[s] > counts[best])
+            best = s;
+    return best;
+}
+
+/* ---- Memory ---- */
+
+static size_t counts_size(int32_t classes, int32_t experts)
+{
+    return (size_t)classes * (3 + 2 * (size_t)experts);
+}
+
+/* Arrays of one set of counts in `at` [counts_size]. */
+static struct accuracy counts_at(int32_t *at, int32_t classes, int32_t experts)
+{
+    struct accuracy counts = {.classes = classes, .experts = experts, .class_boards = at};
+    counts.class_correct = counts.class_boards + classes;
+    counts.kept_by_any = counts.class_correct + classes;
+    counts.kept = counts.kept_by_any + classes;
+    counts.led = counts.kept + (size_t)classes * (size_t)experts;
+    return counts;
+}
+
+static void lay_out_worker(struct worker *worker, const pmoe_info *info, struct arena *arena)
+{
+    size_t counts = counts_size(info->classes, info->experts);
+    worker->pixels = arena_take(arena, BOARD_PIXELS);
+    worker->images = arena_take(arena, (size_t)ACCURACY_BATCH * BOARD_PIXELS * sizeof(float));
+    worker->logits = arena_take(arena, (size_t)ACCURACY_BATCH * (size_t)info->outputs * sizeof(float));
+    worker->probabilities = arena_take(arena, (size_t)info->classes * sizeof(float));
+    int32_t *at = arena_take(arena, counts * sizeof *at);
+    if (!at)
+        return;
+    memset(at, 0, counts * sizeof *at);
+    worker->counts = counts_at(at, info->classes, info->experts);
+}
+
+/* ---- Counting ---- */
+
+static void count_routing(struct accuracy *counts, pmoe_routing routing, const pmoe_board_truth *truth)
+{
+    int32_t *kept = counts->kept + (size_t)truth->label * (size_t)counts->experts;
+    int32_t *led = counts->led + (size_t)truth->label * (size_t)counts->experts;
+    int32_t by_any = 0;
+    for (int32_t s = 0; s < routing.experts; s++) {
+        const int32_t *picks = routing.picks + (size_t)s * (size_t)routing.kept;
+        int32_t found = 0;
+        for (int32_t j = 0; j < routing.kept && !found; j++)
+            found = picks[j] == truth->patch;
+        kept[s] += found;
+        led[s] += picks[0] == truth->patch; /* picks are in order of their score, and gates grow with it */
+        by_any |= found;
+    }
+    counts->kept_by_any[truth->label] += by_any;
+}
+
+static pmoe_status count_batch(const struct evaluation *evaluation, struct worker *worker, int32_t first, int32_t batch)
+{
+    const struct accuracy_job *job = evaluation->job;
+    pmoe_board_truth truths[ACCURACY_BATCH];
+    for (int32_t i = 0; i < batch; i++) {
+        TRY(pmoe_board(job->digits, job->set, job->seed, (uint64_t)(first + i), worker->pixels, &truths[i],
+                       &worker->why));
+        pmoe_bytes_to_floats(worker->pixels, BOARD_PIXELS, worker->images + (size_t)i * BOARD_PIXELS);
+    }
+    pmoe_status status = pmoe_forward(worker->run, worker->images, batch, worker->logits);
+    if (status != PMOE_OK)
+        return fail(&worker->why, status, "board %d: %s", first, pmoe_status_name(status));
+    struct accuracy *counts = &worker->counts;
+    for (int32_t i = 0; i < batch; i++) {
+        const float *logits = worker->logits + (size_t)i * (size_t)evaluation->info.outputs;
+        int32_t right = pmoe_probabilities(job->model, logits, worker->probabilities) == truths[i].label;
+        counts->boards++;
+        counts->correct += right;
+        counts->class_boards[truths[i].label]++;
+        counts->class_correct[truths[i].label] += right;
+        if (counts->experts)
+            count_routing(counts, pmoe_run_routing(worker->run, i), &truths[i]);
+    }
+    return PMOE_OK;
+}
+
+static void count_task(void *context, int32_t index, int32_t worker_index)
+{
+    const struct evaluation *evaluation = context;
+    struct worker *worker = &evaluation->workers[worker_index];
+    int32_t first = index * ACCURACY_BATCH, left = evaluation->job->boards - first;
+    if (worker->failed_task >= 0 && worker->failed_task < index)
+        return;
+    if (count_batch(evaluation, worker, first, left < ACCURACY_BATCH ? left : ACCURACY_BATCH) != PMOE_OK)
+        worker->failed_task = index;
+}
+
+/* The error of the lowest task that failed: the same one for any number of threads. */
+static pmoe_status first_failure(const struct evaluation *evaluation, pmoe_error *error)
+{
+    const struct worker *first = NULL;
+    for (int32_t i = 0; i < evaluation->threads; i++) {
+        const struct worker *worker = &evaluation->workers[i];
+        if (worker->failed_task >= 0 && (!first || worker->failed_task < first->failed_task))
+            first = worker;
+    }
+    return first ? fail(error, first->why.status, "%s", first->why.text) : PMOE_OK;
+}
+
+/* ---- The whole ---- */
+
+static pmoe_status check_job(const struct accuracy_job *job, const pmoe_info *info, pmoe_error *error)
+{
+    int32_t classes = board_set_classes(job->set);
+    if (info->height != PMOE_BOARD || info->width != PMOE_BOARD || info->channels != 1)
+        return fail(error, PMOE_E_ARGUMENT, "model \"%s\": boards are %d x %d x 1, its input is %d x %d x %d",
+                    info->name, PMOE_BOARD, PMOE_BOARD, info->height, info->width, info->channels);
+    if (info->classes != classes)
+        return fail(error, PMOE_E_ARGUMENT, "model \"%s\": the set has %d classes, the model %d", info->name, classes,
+                    info->classes);
+    if (info->experts && info->patches_high * info->patches_wide != PMOE_CELLS)
+        return fail(error, PMOE_E_ARGUMENT, "model \"%s\": boards have %d cells, it routes %d patches", info->name,
+                    PMOE_CELLS, info->patches_high * info->patches_wide);
+    if (job->boards < 1)
+        return fail(error, PMOE_E_ARGUMENT, "expected at least one board, found %d", job->boards);
+    return PMOE_OK;
+}
+
+static pmoe_status evaluate(struct evaluation *evaluation, struct pool *pool, struct accuracy *accuracy,
+                            pmoe_error *error)
+{
+    for (int32_t i = 0; i < evaluation->threads; i++)
+        TRY(pmoe_run_open(evaluation->job->model, ACCURACY_BATCH, &evaluation->workers[i].run, error));
+    int32_t tasks = (evaluation->job->boards - 1) / ACCURACY_BATCH + 1;
+    pool_run(pool, tasks, count_task, evaluation);
+    TRY(first_failure(evaluation, error));
+    size_t counts = counts_size(accuracy->classes, accuracy->experts);
+    for (int32_t i = 0; i < evaluation->threads; i++) {
+        const struct accuracy *part = &evaluation->workers[i].counts;
+        accuracy->boards += part->boards;
+        accuracy->correct += part->correct;
+        for (size_t at = 0; at < counts; at++)
+            accuracy->class_boards[at] += part->class_boards[at]; /* all arrays: they lie in a row */
+    }
+    return PMOE_OK;
+}
+
+pmoe_status accuracy_open(const struct accuracy_job *job, struct pool *pool, struct accuracy *accuracy,
+                          pmoe_error *error)
+{
+    struct evaluation evaluation = {job, pmoe_model_info(job->model), NULL, pool_threads(pool)};
+    const pmoe_info *info = &evaluation.info;
+    TRY(check_job(job, info, error));
+    pmoe_allocator allocator = allocator_or_malloc(NULL);
+    size_t counts_bytes = counts_size(info->classes, info->experts) * sizeof(int32_t);
+    struct arena arena = {NULL, 0, 0};
+    void *scratch, *block = allocator_take(&allocator, counts_bytes);
+    arena_take(&arena, (size_t)evaluation.threads * sizeof *evaluation.workers);
+    struct worker counting;
+    for (int32_t i = 0; i < evaluation.threads; i++)
+        lay_out_worker(&counting, info, &arena);
+    if (!block || !arena_open(&arena, arena.used, &allocator, &scratch)) {
+        allocator_give(&allocator, block);
+        return fail(error, PMOE_E_MEMORY, "evaluation: no memory for the boards of %d threads (%zu bytes)",
+                    evaluation.threads, arena.used);
+    }
+    evaluation.workers = arena_take(&arena, (size_t)evaluation.threads * sizeof *evaluation.workers);
+    for (int32_t i = 0; i < evaluation.threads; i++) {
+        evaluation.workers[i] = (struct worker){.failed_task = -1};
+        lay_out_worker(&evaluation.workers[i], info, &arena);
+    }
+    memset(block, 0, counts_bytes);
+    struct accuracy found = counts_at(block, info->classes, info->experts);
+    found.block = block;
+    pmoe_status status = evaluate(&evaluation, pool, &found, error);
+    for (int32_t i = 0; i < evaluation.threads; i++)
+        pmoe_run_close(&evaluation.workers[i].run);
+    allocator_give(&allocator, scratch);
+    if (status == PMOE_OK)
+        *accuracy = found;
+    else
+        accuracy_close(&found);
+    return status;
+}
+
+void accuracy_close(struct accuracy *accuracy)
+{
+    pmoe_allocator allocator = allocator_or_malloc(NULL);
+    allocator_give(&allocator, accuracy->block);
+    *accuracy = (struct accuracy){.block = NULL};
+}
