@@ -46,13 +46,18 @@ static double percent(int32_t part, int32_t whole)
 
 /* ---- JSON ---- */
 
+static int32_t count_largest(const struct accuracy *of, int32_t c, int32_t expert)
+{
+    return accuracy_places(of, c, expert)[0];
+}
+
 /* Shares of one class's boards, one number per expert. */
-static void write_shares(struct json_writer *json, const char *key, const int32_t *counts, const struct accuracy *of,
-                         int32_t boards)
+static void write_shares(struct json_writer *json, const char *key, const struct accuracy *of, int32_t c,
+                         int32_t (*count)(const struct accuracy *of, int32_t c, int32_t expert))
 {
     json_open_array(json, key);
     for (int32_t s = 0; s < of->experts; s++)
-        json_add_number(json, NULL, percent(counts[s], boards), 6);
+        json_add_number(json, NULL, percent(count(of, c, s), of->class_boards[c]), 6);
     json_close_array(json);
 }
 
@@ -66,8 +71,8 @@ static void write_class(struct json_writer *json, const struct eval_result *resu
     json_add_number(json, "accuracy", percent(found->class_correct[c], boards), 6);
     if (found->experts) {
         json_add_number(json, "kept_by_any", percent(found->kept_by_any[c], boards), 6);
-        write_shares(json, "kept", found->kept + c * found->experts, found, boards);
-        write_shares(json, "largest_gate", found->led + c * found->experts, found, boards);
+        write_shares(json, "kept", found, c, accuracy_kept);
+        write_shares(json, "largest_gate", found, c, count_largest);
     }
     json_close_object(json);
 }
@@ -99,6 +104,17 @@ static void write_json(struct json_writer *json, const void *context)
 
 /* ---- Text ---- */
 
+/* The share of the expert that has the most, and which that is; ties: the lower. */
+static void add_best(struct output *out, const char *what, const struct accuracy *of, int32_t c,
+                     int32_t (*count)(const struct accuracy *of, int32_t c, int32_t expert))
+{
+    int32_t best = 0;
+    for (int32_t s = 1; s < of->experts; s++)
+        if (count(of, c, s) > count(of, c, best))
+            best = s;
+    output_add(out, "   %s %6.2f%% (expert %d)", what, percent(count(of, c, best), of->class_boards[c]), best);
+}
+
 static void write_text(const struct eval_result *result, struct output *out)
 {
     const struct accuracy *found = &result->accuracy;
@@ -116,12 +132,9 @@ static void write_text(const struct eval_result *result, struct output *out)
         output_add(out, "  class %-4s %6d boards %7.2f%%", pmoe_model_class(result->file->model, c), boards,
                    percent(found->class_correct[c], boards));
         if (found->experts) {
-            const int32_t *kept = found->kept + c * found->experts, *led = found->led + c * found->experts;
-            int32_t keeper = accuracy_best_expert(kept, found->experts);
-            int32_t leader = accuracy_best_expert(led, found->experts);
-            output_add(out, "   any %6.2f%%   kept %6.2f%% (expert %d)   largest %6.2f%% (expert %d)",
-                       percent(found->kept_by_any[c], boards), percent(kept[keeper], boards), keeper,
-                       percent(led[leader], boards), leader);
+            output_add(out, "   any %6.2f%%", percent(found->kept_by_any[c], boards));
+            add_best(out, "kept", found, c, accuracy_kept);
+            add_best(out, "largest", found, c, count_largest);
         }
         output_add(out, "\n");
     }

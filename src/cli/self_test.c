@@ -1,6 +1,7 @@
 /* pmoe self-test: does this machine compute what it should? */
 #include "../base/error.h"
 #include "commands.h"
+#include "files.h"
 #include "model_file.h"
 #include "output.h"
 #include "result.h"

@@ -32,36 +32,42 @@ int32_t board_set_classes(pmoe_board_set set)
     return set == PMOE_MOSAIC ? 2 : 10;
 }
 
-int32_t accuracy_best_expert(const int32_t *counts, int32_t experts)
+const int32_t *accuracy_places(const struct accuracy *accuracy, int32_t class_index, int32_t expert)
 {
-    int32_t best = 0;
-    for (int32_t s = 1; s < experts; s++)
-        if (counts[s] > counts[best])
-            best = s;
-    return best;
+    size_t row = (size_t)class_index * (size_t)accuracy->experts + (size_t)expert;
+    return accuracy->places + row * (size_t)accuracy->kept;
+}
+
+int32_t accuracy_kept(const struct accuracy *accuracy, int32_t class_index, int32_t expert)
+{
+    const int32_t *places = accuracy_places(accuracy, class_index, expert);
+    int32_t sum = 0;
+    for (int32_t r = 0; r < accuracy->kept; r++)
+        sum += places[r];
+    return sum;
 }
 
 /* ---- Memory ---- */
 
-static size_t counts_size(int32_t classes, int32_t experts)
+static size_t counts_size(const pmoe_info *info)
 {
-    return (size_t)classes * (3 + 2 * (size_t)experts);
+    return (size_t)info->classes * (3 + (size_t)info->experts * (size_t)info->kept);
 }
 
 /* Arrays of one set of counts in `at` [counts_size]. */
-static struct accuracy counts_at(int32_t *at, int32_t classes, int32_t experts)
+static struct accuracy counts_at(int32_t *at, const pmoe_info *info)
 {
-    struct accuracy counts = {.classes = classes, .experts = experts, .class_boards = at};
-    counts.class_correct = counts.class_boards + classes;
-    counts.kept_by_any = counts.class_correct + classes;
-    counts.kept = counts.kept_by_any + classes;
-    counts.led = counts.kept + (size_t)classes * (size_t)experts;
+    struct accuracy counts = {
+        .classes = info->classes, .experts = info->experts, .kept = info->kept, .class_boards = at};
+    counts.class_correct = counts.class_boards + info->classes;
+    counts.kept_by_any = counts.class_correct + info->classes;
+    counts.places = counts.kept_by_any + info->classes;
     return counts;
 }
 
 static void lay_out_worker(struct worker *worker, const pmoe_info *info, struct arena *arena)
 {
-    size_t counts = counts_size(info->classes, info->experts);
+    size_t counts = counts_size(info);
     worker->pixels = arena_take(arena, BOARD_PIXELS);
     worker->images = arena_take(arena, (size_t)ACCURACY_BATCH * BOARD_PIXELS * sizeof(float));
     worker->logits = arena_take(arena, (size_t)ACCURACY_BATCH * (size_t)info->outputs * sizeof(float));
@@ -70,25 +76,22 @@ static void lay_out_worker(struct worker *worker, const pmoe_info *info, struct 
     if (!at)
         return;
     memset(at, 0, counts * sizeof *at);
-    worker->counts = counts_at(at, info->classes, info->experts);
+    worker->counts = counts_at(at, info);
 }
 
 /* ---- Counting ---- */
 
 static void count_routing(struct accuracy *counts, pmoe_routing routing, const pmoe_board_truth *truth)
 {
-    int32_t *kept = counts->kept + (size_t)truth->label * (size_t)counts->experts;
-    int32_t *led = counts->led + (size_t)truth->label * (size_t)counts->experts;
+    int32_t *places = counts->places + (size_t)truth->label * (size_t)counts->experts * (size_t)counts->kept;
+    const int32_t *picks = routing.picks;
     int32_t by_any = 0;
-    for (int32_t s = 0; s < routing.experts; s++) {
-        const int32_t *picks = routing.picks + (size_t)s * (size_t)routing.kept;
-        int32_t found = 0;
-        for (int32_t j = 0; j < routing.kept && !found; j++)
-            found = picks[j] == truth->patch;
-        kept[s] += found;
-        led[s] += picks[0] == truth->patch; /* picks are in order of their score, and gates grow with it */
-        by_any |= found;
-    }
+    for (int32_t s = 0; s < routing.experts; s++, places += routing.kept, picks += routing.kept)
+        for (int32_t r = 0; r < routing.kept; r++)
+            if (picks[r] == truth->patch) {
+                places[r]++;
+                by_any = 1;
+            }
     counts->kept_by_any[truth->label] += by_any;
 }
 
@@ -168,7 +171,7 @@ static pmoe_status evaluate(struct evaluation *evaluation, struct pool *pool, st
     int32_t tasks = (evaluation->job->boards - 1) / ACCURACY_BATCH + 1;
     pool_run(pool, tasks, count_task, evaluation);
     TRY(first_failure(evaluation, error));
-    size_t counts = counts_size(accuracy->classes, accuracy->experts);
+    size_t counts = counts_size(&evaluation->info);
     for (int32_t i = 0; i < evaluation->threads; i++) {
         const struct accuracy *part = &evaluation->workers[i].counts;
         accuracy->boards += part->boards;
@@ -186,7 +189,7 @@ pmoe_status accuracy_open(const struct accuracy_job *job, struct pool *pool, str
     const pmoe_info *info = &evaluation.info;
     TRY(check_job(job, info, error));
     pmoe_allocator allocator = allocator_or_malloc(NULL);
-    size_t counts_bytes = counts_size(info->classes, info->experts) * sizeof(int32_t);
+    size_t counts_bytes = counts_size(info) * sizeof(int32_t);
     struct arena arena = {NULL, 0, 0};
     void *scratch, *block = allocator_take(&allocator, counts_bytes);
     arena_take(&arena, (size_t)evaluation.threads * sizeof *evaluation.workers);
@@ -204,7 +207,7 @@ pmoe_status accuracy_open(const struct accuracy_job *job, struct pool *pool, str
         lay_out_worker(&evaluation.workers[i], info, &arena);
     }
     memset(block, 0, counts_bytes);
-    struct accuracy found = counts_at(block, info->classes, info->experts);
+    struct accuracy found = counts_at(block, info);
     found.block = block;
     pmoe_status status = evaluate(&evaluation, pool, &found, error);
     for (int32_t i = 0; i < evaluation.threads; i++)

@@ -1,8 +1,8 @@
 /* How often a model is right on freshly composed boards, and how often its routers see what matters.
  *
- * The routing counts are those of paper 1: Fig 8 counts boards whose discriminative patch lies in the top l of its
- * class's router (`kept`), Fig 9 those where it has the largest gate value in one particular expert (`led`).  Which
- * expert belongs to a class is the caller's to say: both are counted for every pair. */
+ * Counted for every class and expert is which place the discriminative patch has in the expert's ranking.  Paper 1's
+ * Fig 8 counts boards where its class's router has it at any of the l places, Fig 9 those where it has the first, the
+ * largest gate value, in one particular expert.  Which expert belongs to a class is the caller's to say. */
 #ifndef PMOE_STUDY_ACCURACY_H
 #define PMOE_STUDY_ACCURACY_H
 
@@ -19,13 +19,13 @@ struct accuracy_job {
     int32_t boards; /* numbers 0 .. boards-1 of the sequence */
 };
 
-/* All counts of boards; arrays live in `block`.  Dense models: experts 0. */
+/* All counts of boards; arrays live in `block`.  Dense models: experts and kept 0. */
 struct accuracy {
     int32_t boards, correct;
-    int32_t classes, experts;
+    int32_t classes, experts, kept;
     int32_t *class_boards, *class_correct; /* [classes] */
     int32_t *kept_by_any;                  /* [classes] discriminative patch kept by at least one expert */
-    int32_t *kept, *led;                   /* [classes][experts] */
+    int32_t *places;                       /* [classes][experts][kept]; see accuracy_places */
     void *block;
 };
 
@@ -35,8 +35,12 @@ PMOE_MUST_USE pmoe_status accuracy_open(const struct accuracy_job *job, struct p
                                         pmoe_error *error);
 void accuracy_close(struct accuracy *accuracy);
 
-/* The expert with the largest count [experts] of one row of kept or led; ties: the lower. */
-int32_t accuracy_best_expert(const int32_t *counts, int32_t experts);
+/* [kept]: boards of a class whose discriminative patch has place r (0: the largest gate) among the picks of an expert.
+ */
+const int32_t *accuracy_places(const struct accuracy *accuracy, int32_t class_index, int32_t expert);
+
+/* Their sum: boards where the expert keeps it at all. */
+int32_t accuracy_kept(const struct accuracy *accuracy, int32_t class_index, int32_t expert);
 
 int32_t board_set_classes(pmoe_board_set set);
 
