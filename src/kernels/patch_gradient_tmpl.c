@@ -30,26 +30,28 @@ INLINE void tile(const int O, const int V, const int is_part, vf_part part, floa
                  const size_t *dw_at, const size_t *x_at, struct block block)
 {
     vf sums[VF_GRADIENT_OUTS][VF_GRADIENT_VECS];
-    UNROLL for (int o = 0; o < O; o++) UNROLL for (int v = 0; v < V; v++) sums[o][v] =
-        load_of(dw + (size_t)o * patch + dw_at[v], is_part, part);
+    EACH (o, O)
+        EACH (v, V)
+            sums[o][v] = load_of(dw + (size_t)o * patch + dw_at[v], is_part, part);
     for (int32_t i = 0; i < block.rows; i++) {
         const float *dy = block.dy + i * block.dy_step;
         vf in[VF_GRADIENT_VECS];
-        UNROLL for (int v = 0; v < V; v++) in[v] = load_of(block.x[i] + x_at[v], is_part, part);
-        UNROLL for (int o = 0; o < O; o++)
-        {
+        EACH (v, V)
+            in[v] = load_of(block.x[i] + x_at[v], is_part, part);
+        EACH (o, O) {
             vf factor = vf_set1(dy[o]);
-            UNROLL for (int v = 0; v < V; v++) sums[o][v] = vf_fma(factor, in[v], sums[o][v]);
+            EACH (v, V)
+                sums[o][v] = vf_fma(factor, in[v], sums[o][v]);
         }
     }
-    UNROLL for (int o = 0; o < O; o++) UNROLL for (int v = 0; v < V; v++)
-    {
-        float *to = dw + (size_t)o * patch + dw_at[v];
-        if (is_part)
-            vf_store_part(to, sums[o][v], part);
-        else
-            vf_store(to, sums[o][v]);
-    }
+    EACH (o, O)
+        EACH (v, V) {
+            float *to = dw + (size_t)o * patch + dw_at[v];
+            if (is_part)
+                vf_store_part(to, sums[o][v], part);
+            else
+                vf_store(to, sums[o][v]);
+        }
 }
 
 INLINE void run_tile(int32_t outs, const int V, const int is_part, vf_part part, float *dw, size_t patch,

@@ -22,27 +22,29 @@ INLINE void finish(const int R, const int O, vf sums[VF_TILE_ROWS][VF_TILE_OUTS]
 {
     float flat[VF_TILE_ROWS * VF_TILE_OUTS + 3];
     const vf none = vf_set1(0);
-    UNROLL for (int at = 0; at < R * O; at += 4)
+    EACH (quarter, (R * O + 3) / 4) {
+        const int at = 4 * quarter;
         vf_sum4(flat + at, sums[at / O][at % O], at + 1 < R * O ? sums[(at + 1) / O][(at + 1) % O] : none,
                 at + 2 < R * O ? sums[(at + 2) / O][(at + 2) % O] : none,
                 at + 3 < R * O ? sums[(at + 3) / O][(at + 3) % O] : none);
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int o = 0; o < O; o++)
-    {
-        float value = flat[i * O + o];
-        if (bias)
-            value += bias[o];
-        y[i * y_step + o] = relu && value < 0 ? 0 : value;
     }
+    EACH (i, R)
+        EACH (o, O) {
+            float value = flat[i * O + o];
+            if (bias)
+                value += bias[o];
+            y[i * y_step + o] = relu && value < 0 ? 0 : value;
+        }
 }
 
 /* One step: a vector of each of R inputs by one of each of O outputs' weights. */
 INLINE void multiply(const int R, const int O, const vf in[VF_TILE_ROWS], const float *w,
                      vf sums[VF_TILE_ROWS][VF_TILE_OUTS])
 {
-    UNROLL for (int o = 0; o < O; o++)
-    {
+    EACH (o, O) {
         vf weight = vf_load(w + o * VF_LANES);
-        UNROLL for (int i = 0; i < R; i++) sums[i][o] = vf_fma(in[i], weight, sums[i][o]);
+        EACH (i, R)
+            sums[i][o] = vf_fma(in[i], weight, sums[i][o]);
     }
 }
 
@@ -51,17 +53,21 @@ INLINE void tile(const int R, const int O, float *y, ptrdiff_t y_step, const flo
                  const float *w, const float *bias, int32_t relu)
 {
     vf sums[VF_TILE_ROWS][VF_TILE_OUTS], in[VF_TILE_ROWS];
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int o = 0; o < O; o++) sums[i][o] = vf_set1(0);
+    EACH (i, R)
+        EACH (o, O)
+            sums[i][o] = vf_set1(0);
     const int32_t rest = shape.run % VF_LANES;
     const vf_part part = vf_part_of(rest ? rest : VF_LANES);
     for (int32_t r = 0; r < shape.runs; r++) {
         ptrdiff_t at = (ptrdiff_t)r * shape.step, end = at + shape.run - rest;
         for (; at < end; at += VF_LANES, w += O * VF_LANES) {
-            UNROLL for (int i = 0; i < R; i++) in[i] = vf_load(x[i] + at);
+            EACH (i, R)
+                in[i] = vf_load(x[i] + at);
             multiply(R, O, in, w, sums);
         }
         if (rest) {
-            UNROLL for (int i = 0; i < R; i++) in[i] = vf_load_part(x[i] + at, part);
+            EACH (i, R)
+                in[i] = vf_load_part(x[i] + at, part);
             multiply(R, O, in, w, sums);
             w += O * VF_LANES;
         }

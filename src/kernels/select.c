@@ -3,6 +3,7 @@
  * The target decides natively: x86-64 has scalar, avx2 and avx512, AArch64 scalar and neon.  A wasm module holds
  * scalar and at most one more, which its build names (-DPMOE_HAVE_SIMD128 or -DPMOE_HAVE_RELAXED): an engine that
  * lacks an instruction refuses the whole module, so the loader chooses the module and nothing is left to ask here. */
+#include "../pmoe.h"
 #include "kernels.h"
 
 #include <string.h>
@@ -64,4 +65,15 @@ const struct kernels *kernels_find(const char *name)
         if (strcmp(name, list[i]->name) == 0)
             return list[i];
     return NULL;
+}
+
+int pmoe_isa_count(void)
+{
+    return kernels_count();
+}
+
+const char *pmoe_isa_name(int index)
+{
+    const struct kernels *kernels = kernels_at(index);
+    return kernels ? kernels->name : NULL;
 }

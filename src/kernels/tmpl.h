@@ -29,9 +29,9 @@ extern const struct kernels KFN(kernels);
 /* A tile's loops have constant bounds once its shape is inlined; unrolled, its sums become registers. */
 #define INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
+#define EACH(i, count) _Pragma("clang loop unroll(full)") for (int i = 0; i < (count); i++)
 #else
-#define UNROLL _Pragma("GCC unroll 16")
+#define EACH(i, count) _Pragma("GCC unroll 16") for (int i = 0; i < (count); i++)
 #endif
 
 #endif

@@ -1,0 +1,87 @@
+/* The vocabulary (scalar.h) on AArch64 NEON: 4 lanes, 32 registers, fused multiply-add. */
+#ifndef PMOE_SIMD_NEON_H
+#define PMOE_SIMD_NEON_H
+
+#include <arm_neon.h>
+#include <stdint.h>
+
+#define VF_NAME "neon"
+enum { VF_LANES = 4, VF_FUSED = 1 };
+enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 5, VF_TILE_REGISTERS = 31 };
+enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 4 }; /* 24 sums, 4 inputs, 1 factor */
+
+typedef float32x4_t vf;
+typedef int32_t vf_part;
+
+static inline vf_part vf_part_of(int32_t count)
+{
+    return count;
+}
+
+static inline vf vf_set1(float a)
+{
+    return vdupq_n_f32(a);
+}
+
+static inline vf vf_load(const float *p)
+{
+    return vld1q_f32(p);
+}
+
+static inline vf vf_load_part(const float *p, vf_part part)
+{
+    vf a = vld1q_lane_f32(p, vdupq_n_f32(0), 0);
+    if (part > 1)
+        a = vld1q_lane_f32(p + 1, a, 1);
+    if (part > 2)
+        a = vld1q_lane_f32(p + 2, a, 2);
+    if (part > 3)
+        a = vld1q_lane_f32(p + 3, a, 3);
+    return a;
+}
+
+static inline void vf_store(float *p, vf a)
+{
+    vst1q_f32(p, a);
+}
+
+static inline void vf_store_part(float *p, vf a, vf_part part)
+{
+    vst1q_lane_f32(p, a, 0);
+    if (part > 1)
+        vst1q_lane_f32(p + 1, a, 1);
+    if (part > 2)
+        vst1q_lane_f32(p + 2, a, 2);
+    if (part > 3)
+        vst1q_lane_f32(p + 3, a, 3);
+}
+
+static inline vf vf_add(vf a, vf b)
+{
+    return vaddq_f32(a, b);
+}
+
+static inline vf vf_mul(vf a, vf b)
+{
+    return vmulq_f32(a, b);
+}
+
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return vfmaq_f32(c, a, b);
+}
+
+static inline vf vf_relu(vf a)
+{
+    vf zero = vdupq_n_f32(0);
+    return vbslq_f32(vcltq_f32(a, zero), zero, a);
+}
+
+static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
+{
+    vf ac = vaddq_f32(vzip1q_f32(a, c), vzip2q_f32(a, c)); /* a02 c02 a13 c13 */
+    vf bd = vaddq_f32(vzip1q_f32(b, d), vzip2q_f32(b, d));
+    vst1q_f32(out, vaddq_f32(vzip1q_f32(ac, bd), vzip2q_f32(ac, bd)));
+}
+
+#endif

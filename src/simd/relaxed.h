@@ -1,0 +1,17 @@
+/* The vocabulary (scalar.h) on WebAssembly's relaxed SIMD: as simd128.h, but the engine may fuse multiply and add. */
+#ifndef PMOE_SIMD_RELAXED_H
+#define PMOE_SIMD_RELAXED_H
+
+#include "wasm.h"
+
+#define VF_NAME "relaxed"
+enum { VF_FUSED = -1 };
+enum { VF_TILE_ROWS = 4, VF_TILE_OUTS = 4, VF_TILE_REGISTERS = 15 };
+enum { VF_GRADIENT_OUTS = 4, VF_GRADIENT_VECS = 2 };
+
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return wasm_f32x4_relaxed_madd(a, b, c);
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* The vocabulary (scalar.h) on WebAssembly's fixed-width SIMD: 4 lanes; no fused multiply-add exists, so every result
+ * is scalar.h's to the last bit. */
+#ifndef PMOE_SIMD_SIMD128_H
+#define PMOE_SIMD_SIMD128_H
+
+#include "wasm.h"
+
+#define VF_NAME "simd128"
+enum { VF_FUSED = 0 };
+enum { VF_TILE_ROWS = 4, VF_TILE_OUTS = 4, VF_TILE_REGISTERS = 10 };
+enum { VF_GRADIENT_OUTS = 4, VF_GRADIENT_VECS = 2 };
+
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return vf_add(vf_mul(a, b), c);
+}
+
+#endif

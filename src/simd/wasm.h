@@ -1,0 +1,80 @@
+/* What simd128.h and relaxed.h share of the vocabulary (scalar.h): all but its name, its tiles and vf_fma. */
+#ifndef PMOE_SIMD_WASM_H
+#define PMOE_SIMD_WASM_H
+
+#include <stdint.h>
+#include <wasm_simd128.h>
+
+enum { VF_LANES = 4 };
+
+typedef v128_t vf;
+typedef int32_t vf_part;
+
+static inline vf_part vf_part_of(int32_t count)
+{
+    return count;
+}
+
+static inline vf vf_set1(float a)
+{
+    return wasm_f32x4_splat(a);
+}
+
+static inline vf vf_load(const float *p)
+{
+    return wasm_v128_load(p);
+}
+
+static inline vf vf_load_part(const float *p, vf_part part)
+{
+    vf a = wasm_v128_load32_zero(p);
+    if (part > 1)
+        a = wasm_v128_load32_lane(p + 1, a, 1);
+    if (part > 2)
+        a = wasm_v128_load32_lane(p + 2, a, 2);
+    if (part > 3)
+        a = wasm_v128_load32_lane(p + 3, a, 3);
+    return a;
+}
+
+static inline void vf_store(float *p, vf a)
+{
+    wasm_v128_store(p, a);
+}
+
+static inline void vf_store_part(float *p, vf a, vf_part part)
+{
+    wasm_v128_store32_lane(p, a, 0);
+    if (part > 1)
+        wasm_v128_store32_lane(p + 1, a, 1);
+    if (part > 2)
+        wasm_v128_store32_lane(p + 2, a, 2);
+    if (part > 3)
+        wasm_v128_store32_lane(p + 3, a, 3);
+}
+
+static inline vf vf_add(vf a, vf b)
+{
+    return wasm_f32x4_add(a, b);
+}
+
+static inline vf vf_mul(vf a, vf b)
+{
+    return wasm_f32x4_mul(a, b);
+}
+
+static inline vf vf_relu(vf a)
+{
+    return wasm_f32x4_pmax(a, wasm_f32x4_splat(0)); /* a < 0 ? 0 : a */
+}
+
+static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
+{
+    /* a02 c02 a13 c13 */
+    vf ac = wasm_f32x4_add(wasm_i32x4_shuffle(a, c, 0, 4, 1, 5), wasm_i32x4_shuffle(a, c, 2, 6, 3, 7));
+    vf bd = wasm_f32x4_add(wasm_i32x4_shuffle(b, d, 0, 4, 1, 5), wasm_i32x4_shuffle(b, d, 2, 6, 3, 7));
+    wasm_v128_store(out,
+                    wasm_f32x4_add(wasm_i32x4_shuffle(ac, bd, 0, 4, 1, 5), wasm_i32x4_shuffle(ac, bd, 2, 6, 3, 7)));
+}
+
+#endif
