@@ -2,16 +2,15 @@
  *
  * Metadata key pmoe.golden:
  *   {"seed": 3, "logits": [..], "bounds": [..], "picks": [[..], ..]}
- * The input is noise from random_at(seed, RANDOM_GOLDEN, 0), multiples of 1/255.  Logits come from the scalar kernels;
- * a bound is what float rounding in any order may make of them (train/golden.c derives it, and chooses a seed whose
- * routing no rounding can change). */
+ * The input is noise from random_at(seed, RANDOM_GOLDEN, 0), multiples of 1/255.  Logits come from the double-precision
+ * oracle (train/oracle.h), bounds are ten standard deviations of float rounding, and the seed is one whose routing no
+ * rounding can change; train/save.c writes them. */
 #include "golden.h"
 
 #include "../base/error.h"
 #include "model.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 void golden_input(uint64_t seed, float *image, size_t count)

@@ -1,4 +1,4 @@
-/* The test input of golden outputs, shared by who checks (golden.c) and who writes them (train/golden_write.c). */
+/* The test input of golden outputs, shared by who checks (golden.c) and who writes them (train/save.c). */
 #ifndef PMOE_MODEL_GOLDEN_H
 #define PMOE_MODEL_GOLDEN_H
 

@@ -16,10 +16,13 @@ void oracle_close(struct oracle **oracle);
 /* One image.  tensors: a pointer per row of the tensor table, in memory's order ([..][patch][patch][channels]). */
 void oracle_forward(struct oracle *oracle, const double *const *tensors, const double *image);
 
-const double *oracle_logits(const struct oracle *oracle); /* [outputs] */
-/* [outputs] any float evaluation with this routing lies within: sum over terms of (terms + 2) * FLT_EPSILON * |term|,
- * carried through the layers. */
-const double *oracle_bounds(const struct oracle *oracle);
+double oracle_logit(const struct oracle *oracle, int32_t index);
+/* Any float evaluation with this routing lies within: sum over terms of (terms + 2) * FLT_EPSILON * |term|, carried
+ * through the layers.  Safe, and hundreds of times wider than what happens. */
+double oracle_bound(const struct oracle *oracle, int32_t index);
+/* The standard deviation of a float evaluation from it if roundings are independent: a tenfold of this is not met by
+ * chance, and a wrong kernel does not hide behind it. */
+double oracle_deviation(const struct oracle *oracle, int32_t index);
 const int32_t *oracle_picks(const struct oracle *oracle, int32_t group); /* [k][l] */
 /* By how much the nearest pair of scores whose order decides a pick exceeds what rounding may move them; above 0 every
  * float evaluation routes alike.  +inf for a dense model. */

@@ -1,0 +1,210 @@
+/* Gradients of every layer, float backward passes against central differences of the double oracle.
+ *
+ * Differences are taken with two steps; where they disagree, or the routing or the sign of some ReLU changes within a
+ * step, the loss has a kink there and the entry is left out (and counted: most must remain). */
+#include "model_file.h"
+
+#include "train/backward.h"
+#include "train/loss.h"
+#include "train/oracle.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* cmocka wants these before it */
+#include <cmocka.h>
+#include <math.h>
+
+enum { BATCH = 3 };
+
+struct bench {
+    struct model_file file;
+    struct oracle *oracle;
+    pmoe_model *model;
+    struct lane lane;
+    double *images; /* [BATCH][image] */
+};
+
+static double loss_in_double(const double *logits, int32_t outputs, int32_t label)
+{
+    if (outputs == 1)
+        return log1p(exp(label ? -logits[0] : logits[0]));
+    double sum = 0;
+    for (int32_t c = 0; c < outputs; c++)
+        sum += exp(logits[c] - logits[label]);
+    return log(sum);
+}
+
+static double batch_loss(struct bench *bench)
+{
+    double sum = 0;
+    size_t image = model_file_image(&bench->file.graph);
+    for (int32_t b = 0; b < BATCH; b++) {
+        oracle_forward(bench->oracle, (const double *const *)bench->file.weights_double,
+                       bench->images + (size_t)b * image);
+        double logits[4];
+        for (int32_t o = 0; o < bench->file.graph.outputs; o++)
+            logits[o] = oracle_logit(bench->oracle, o);
+        sum += loss_in_double(logits, bench->file.graph.outputs, b % bench->file.graph.classes);
+    }
+    return sum / BATCH;
+}
+
+static void bench_open(struct bench *bench, const char *list, uint64_t seed)
+{
+    pmoe_allocator allocator = allocator_or_malloc(NULL);
+    model_file_open(&bench->file, list, seed);
+    const struct graph *graph = &bench->file.graph;
+    assert_int_equal(model_create(graph, "{}", 2, MODEL_KEEP_ALL, NULL, &bench->model, NULL), PMOE_OK);
+    for (int32_t i = 0; i < graph->layers; i++)
+        if (graph->layer[i].weight >= 0)
+            model_pack(bench->model, i, bench->file.weights[graph->layer[i].weight],
+                       graph->layer[i].bias < 0 ? NULL : bench->file.weights[graph->layer[i].bias]);
+    assert_int_equal(oracle_open(graph, &allocator, &bench->oracle, NULL), PMOE_OK);
+    assert_int_equal(lane_open(bench->model, BATCH, &bench->lane, NULL), PMOE_OK);
+    size_t count = BATCH * model_file_image(graph);
+    bench->images = malloc(count * sizeof *bench->images);
+    struct random random = random_at(seed, RANDOM_CHECK, 1);
+    for (size_t i = 0; i < count; i++)
+        bench->images[i] = (double)(bench->lane.images[i] = random_uniform(&random) - 0.25f);
+}
+
+static void bench_close(struct bench *bench)
+{
+    free(bench->images);
+    lane_close(&bench->lane);
+    oracle_close(&bench->oracle);
+    pmoe_model_close(&bench->model);
+    model_file_close(&bench->file);
+}
+
+static void float_backward(struct bench *bench)
+{
+    struct lane *lane = &bench->lane;
+    const struct graph *graph = &bench->file.graph;
+    assert_int_equal(pmoe_forward(lane->run, lane->images, BATCH, lane->logits), PMOE_OK);
+    lane_clear(lane);
+    for (int32_t b = 0; b < BATCH; b++)
+        loss_of(lane->logits + b * graph->outputs, graph->outputs, b % graph->classes, 1.0f / BATCH,
+                lane->doutput[graph->layers - 1] + b * graph->outputs);
+    lane_backward(lane, bench->file.weights);
+}
+
+/* Derivative of the batch's loss by one weight; NaN at a kink. */
+static double difference(struct bench *bench, double *weight)
+{
+    const double steps[2] = {1e-5, 1e-6};
+    double at = *weight, slope[2];
+    for (int i = 0; i < 2; i++) {
+        *weight = at + steps[i];
+        double above = batch_loss(bench);
+        *weight = at - steps[i];
+        slope[i] = (above - batch_loss(bench)) / (2 * steps[i]);
+        *weight = at;
+    }
+    return fabs(slope[0] - slope[1]) <= 1e-6 * (1 + fabs(slope[0])) ? slope[0] : (double)NAN;
+}
+
+static void compare(struct bench *bench, int32_t tensor, const float *gradient, int32_t *checked, int32_t *kinks)
+{
+    const struct tensor *row = &bench->file.graph.tensor[tensor];
+    for (int64_t i = 0; i < row->count; i++) {
+        double expected = difference(bench, &bench->file.weights_double[tensor][i]);
+        if (isnan(expected)) {
+            ++*kinks;
+            continue;
+        }
+        ++*checked;
+        double off = fabs((double)gradient[i] - expected);
+        if (off > 2e-5 * (1 + fabs(expected)))
+            print_error("%s %s element %d: %.8g, expected %.8g\n", bench->file.graph.name, row->name, (int)i,
+                        (double)gradient[i], expected);
+        assert_true(off <= 2e-5 * (1 + fabs(expected)));
+    }
+}
+
+static void check_layer(struct bench *bench, int32_t at, int32_t *checked, int32_t *kinks)
+{
+    const struct layer *layer = &bench->file.graph.layer[at];
+    const struct layer_plan *plan = &bench->model->plan[at];
+    size_t row = (size_t)plan->patch.runs * (size_t)plan->patch.run, rows = backward_scratch_rows(bench->model, BATCH);
+    struct backward_scratch scratch = {malloc(rows * sizeof *scratch.rows), malloc(rows * sizeof *scratch.dy)};
+    float *gradient = calloc((size_t)bench->file.graph.tensor[layer->weight].count, sizeof *gradient);
+    float *dbias = calloc((size_t)(plan->outs * plan->matrices), sizeof *dbias);
+    for (int32_t m = 0; m < plan->matrices; m++)
+        for (int32_t first = 0; first < plan->outs; first += 2) { /* in slices, as the trainer does */
+            size_t out = (size_t)(m * plan->outs + first);
+            int32_t count = plan->outs - first < 2 ? plan->outs - first : 2;
+            lane_weight_gradient(&bench->lane, at, m, first, count, scratch, gradient + out * row,
+                                 layer->bias < 0 ? NULL : dbias + out);
+        }
+    compare(bench, layer->weight, gradient, checked, kinks);
+    if (layer->bias >= 0)
+        compare(bench, layer->bias, dbias, checked, kinks);
+    free(gradient);
+    free(dbias);
+    free(scratch.rows);
+    free(scratch.dy);
+}
+
+static void test_gradients_of_every_layer(void **state)
+{
+    (void)state;
+    int seen[LAYER_EXPERT_GROUP + 1] = {0};
+    for (int list = 0; list < MODEL_LISTS; list++) {
+        struct bench bench;
+        int32_t checked = 0, kinks = 0;
+        bench_open(&bench, model_lists[list], 11 + (uint64_t)list);
+        float_backward(&bench);
+        for (int32_t i = 0; i < bench.file.graph.layers; i++) {
+            seen[bench.file.graph.layer[i].type] = 1;
+            /* Behind hard gates the true derivative by the router is 0 wherever it exists: training leaves it alone. */
+            if (bench.file.graph.layer[i].weight >= 0)
+                check_layer(&bench, i, &checked, &kinks);
+        }
+        assert_true(checked > 9 * kinks);
+        bench_close(&bench);
+    }
+    for (int type = 0; type <= LAYER_EXPERT_GROUP; type++)
+        assert_true(seen[type]);
+}
+
+/* The gradient is of the loss that is reported. */
+static void test_losses(void **state)
+{
+    (void)state;
+    for (uint64_t round = 0; round < 100; round++) {
+        struct random random = random_at(3, RANDOM_CHECK, round);
+        for (int32_t outputs = 1; outputs <= 4; outputs++) {
+            float logits[4], gradient[4];
+            double exact[4];
+            int32_t label = (int32_t)random_below(&random, outputs == 1 ? 2 : (uint32_t)outputs);
+            for (int32_t c = 0; c < outputs; c++)
+                exact[c] = (double)(logits[c] = 4 * random_normal(&random));
+            struct loss loss = loss_of(logits, outputs, label, 0.5f, gradient);
+            assert_float_equal((float)loss.value, (float)loss_in_double(exact, outputs, label), 1e-5f);
+            for (int32_t c = 0; c < outputs; c++) {
+                double at = exact[c];
+                exact[c] = at + 1e-6;
+                double above = loss_in_double(exact, outputs, label);
+                exact[c] = at - 1e-6;
+                double slope = (above - loss_in_double(exact, outputs, label)) / 2e-6;
+                exact[c] = at;
+                assert_float_equal(gradient[c], (float)(0.5 * slope), 1e-5f);
+            }
+        }
+    }
+    float far[2] = {800, -800}, gradient[2];
+    assert_true(loss_of(far, 1, 0, 1, gradient).value == 800 && gradient[0] == 1); /* no overflow */
+    assert_true(loss_of(far, 2, 1, 1, gradient).value == 1600 && gradient[1] == -1);
+    assert_int_equal(loss_of((float[]){0}, 1, 0, 1, NULL).correct, 1); /* a tie is the lower class */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradients_of_every_layer),
+        cmocka_unit_test(test_losses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
