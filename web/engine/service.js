@@ -163,11 +163,13 @@ export function serve(port) {
     /** @type {Map<number, AbortController>} requests without a reply */
     const pending = new Map();
     let last = Promise.resolve();
+    const messagesRead = taskAfterMessages();
 
     /** @param {any} message @param {AbortSignal} signal */
     async function carryOut({ id, op, args }, signal) {
         try {
             const stopped = () => signal.throwIfAborted();
+            await messagesRead(); // a withdrawal that arrived during the request before takes effect now
             stopped();
             if (typeof op !== 'string' || !Object.hasOwn(OPERATIONS, op)) {
                 throw new EngineError('unknown-op', `there is no operation ${JSON.stringify(op) ?? typeof op}`);
@@ -192,6 +194,19 @@ export function serve(port) {
             last = last.then(() => carryOut(data, controller.signal));
         }
     };
+}
+
+/**
+ * A promise for a task behind the messages that have arrived: a channel of our own, since timers are slowed down.
+ * @returns {() => Promise<void>}
+ */
+function taskAfterMessages() {
+    const { port1, port2 } = new MessageChannel();
+    return () =>
+        new Promise((resolve) => {
+            port1.onmessage = () => resolve();
+            port2.postMessage(null);
+        });
 }
 
 const ABORTED = { code: 'aborted', message: 'the request was withdrawn' };
