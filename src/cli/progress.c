@@ -1,0 +1,43 @@
+#include "progress.h"
+
+#include "result.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { BAR = 24 };
+
+struct progress progress_open(void)
+{
+    return (struct progress){.shown = isatty(STDERR_FILENO), .started_share = -1};
+}
+
+void progress_show(struct progress *progress, double share, const char *text)
+{
+    if (!progress->shown)
+        return;
+    double now = native_clock_ns();
+    if (progress->started_share < 0) {
+        progress->started_share = share;
+        progress->started_ns = now;
+    }
+    if (now - progress->drawn_ns < 1e8)
+        return;
+    progress->drawn_ns = now;
+    double done = share - progress->started_share, left = 0;
+    if (done > 0)
+        left = (now - progress->started_ns) * 1e-9 * (1 - share) / done;
+    char bar[BAR + 1];
+    for (int i = 0; i < BAR; i++)
+        bar[i] = i < (int)(share * BAR) ? '#' : '.';
+    bar[BAR] = 0;
+    fprintf(stderr, "\r\033[K%s %3.0f%%  %s, %d:%02d left", bar, 100 * share, text, (int)left / 60, (int)left % 60);
+    fflush(stderr);
+}
+
+void progress_close(struct progress *progress)
+{
+    if (progress->shown)
+        fprintf(stderr, "\r\033[K");
+    progress->shown = 0;
+}

@@ -1,0 +1,297 @@
+/* pmoe train: one recipe, from data to a weights file. */
+#include "../base/error.h"
+#include "../study/accuracy.h"
+#include "../train/recipe.h"
+#include "commands.h"
+#include "data_dir.h"
+#include "model_file.h"
+#include "output.h"
+#include "progress.h"
+#include "result.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct train_options {
+    const char *data, *out, *checkpoint, *resume, *gate, *divisor, *output, *isa;
+    int64_t seed, threads, samples, batch, epochs, router_epochs, filters, experts, kept, boards, checkpoint_every;
+    double rate, rate_end, router_rate;
+    int32_t json;
+};
+
+#define AT(field) offsetof(struct train_options, field)
+#define MOST 2147483647.0
+
+static const struct option options[] = {
+    {"data", OPTION_TEXT, AT(data), "data/mnist", "folder of MNIST's files", "DIR", 0, 0, NULL, 0},
+    {"out", OPTION_TEXT, AT(out), NULL, "weights file to write", "FILE", 0, 0, NULL, 1},
+    OPTION_ROW_SEED(struct train_options, "of initial weights, boards and their order"),
+    {"samples", OPTION_INT, AT(samples), NULL, "boards an epoch (default: the recipe's, as below)", "N", 1, MOST, NULL,
+     0},
+    {"batch", OPTION_INT, AT(batch), NULL, "boards a step", "N", 1, MOST, NULL, 0},
+    {"epochs", OPTION_INT, AT(epochs), NULL, "epochs of the experts", "N", 1, MOST, NULL, 0},
+    {"router-epochs", OPTION_INT, AT(router_epochs), NULL, "epochs of separate routers", "N", 1, MOST, NULL, 0},
+    {"rate", OPTION_NUMBER, AT(rate), NULL, "of SGD, first epoch", "R", 0, 1000, NULL, 0},
+    {"rate-end", OPTION_NUMBER, AT(rate_end), NULL, "last epoch; a straight line between", "R", 0, 1000, NULL, 0},
+    {"router-rate", OPTION_NUMBER, AT(router_rate), NULL, "of separate routers", "R", 0, 1000, NULL, 0},
+    {"filters", OPTION_INT, AT(filters), NULL, "m, of all experts together", "N", 1, MOST, NULL, 0},
+    {"experts", OPTION_INT, AT(experts), NULL, "k", "N", 1, MOST, NULL, 0},
+    {"kept", OPTION_INT, AT(kept), NULL, "l, patches that each expert keeps", "N", 1, MOST, NULL, 0},
+    {"gate", OPTION_TEXT, AT(gate), NULL, "topl_softmax or softmax_topl", "FORM", 0, 0, NULL, 0},
+    {"divisor", OPTION_TEXT, AT(divisor), NULL, "what pooling divides by, n or l", "D", 0, 0, NULL, 0},
+    {"output", OPTION_TEXT, AT(output), NULL, "output layer: normal, sign or trained", "HOW", 0, 0, NULL, 0},
+    {"boards", OPTION_INT, AT(boards), "10000", "test boards (seed 1) for the accuracy in the model card", "N", 1,
+     10000000, NULL, 0},
+    {"checkpoint", OPTION_TEXT, AT(checkpoint), NULL, "file to save to on the way", "FILE", 0, 0, NULL, 0},
+    {"checkpoint-every", OPTION_INT, AT(checkpoint_every), "1", "epochs between two checkpoints", "N", 1, MOST, NULL,
+     0},
+    {"resume", OPTION_TEXT, AT(resume), NULL, "go on from a checkpoint of the same recipe and seed", "FILE", 0, 0, NULL,
+     0},
+    OPTION_ROW_THREADS(struct train_options),
+    OPTION_ROW_ISA(struct train_options),
+    OPTION_ROW_JSON(struct train_options),
+};
+
+struct epoch_row {
+    const char *phase;
+    double loss, accuracy;
+};
+
+struct training {
+    const struct train_options *given;
+    const char *command;
+    pmoe_recipe recipe;
+    struct data_dir train, test;
+    pmoe_trainer *trainer;
+    struct progress progress;
+    struct epoch_row *rows; /* malloc */
+    int32_t row_count;
+    double accuracy, seconds;
+    size_t file_bytes;
+};
+
+/* ---- Recipe ---- */
+
+static void override_recipe(pmoe_recipe *recipe, const struct train_options *given)
+{
+    const struct {
+        int64_t given;
+        int32_t *field;
+    } whole[] = {
+        {given->samples, &recipe->samples}, {given->batch, &recipe->batch},
+        {given->epochs, &recipe->epochs},   {given->router_epochs, &recipe->router_epochs},
+        {given->filters, &recipe->filters}, {given->experts, &recipe->experts},
+        {given->kept, &recipe->kept},
+    };
+    const struct {
+        double given;
+        float *field;
+    } numbers[] = {{given->rate, &recipe->rate},
+                   {given->rate_end > 0 ? given->rate_end : given->rate, &recipe->rate_end},
+                   {given->router_rate, &recipe->router_rate}};
+    const struct {
+        const char *given;
+        const char **field;
+    } words[] = {{given->gate, &recipe->gate}, {given->divisor, &recipe->divisor}, {given->output, &recipe->output}};
+    for (size_t i = 0; i < COUNT_OF(whole); i++)
+        if (whole[i].given)
+            *whole[i].field = (int32_t)whole[i].given;
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        if (numbers[i].given > 0)
+            *numbers[i].field = (float)numbers[i].given;
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (words[i].given)
+            *words[i].field = words[i].given;
+    recipe->seed = (uint64_t)given->seed;
+}
+
+static pmoe_status find_recipe(const char *name, pmoe_recipe *recipe, pmoe_error *error)
+{
+    const pmoe_recipe *found = pmoe_recipe_find(name);
+    if (found) {
+        *recipe = *found;
+        return PMOE_OK;
+    }
+    char names[160] = "";
+    for (int i = 0; i < pmoe_recipe_count(); i++) {
+        size_t at = strlen(names);
+        snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", pmoe_recipe_at(i)->name);
+    }
+    return fail(error, PMOE_E_ARGUMENT, "no recipe is called \"%.60s\"; there are %s", name, names);
+}
+
+/* ---- Saving ---- */
+
+static size_t write_card(const struct training *training, char *text, size_t capacity)
+{
+    struct json_writer json;
+    json_begin(&json, text, capacity);
+    json_open_object(&json, NULL);
+    json_add_text(&json, "data", training->given->data);
+    json_add_text(&json, "isa", pmoe_model_info(pmoe_trainer_model(training->trainer)).isa);
+    json_add_int(&json, "test_boards", training->given->boards);
+    json_add_int(&json, "test_seed", 1);
+    json_add_number(&json, "accuracy", training->accuracy, 6);
+    json_close_object(&json);
+    return json.length;
+}
+
+static pmoe_status save(struct training *training, const char *path, const char *card, pmoe_error *error)
+{
+    unsigned char *file;
+    TRY(pmoe_trainer_save(training->trainer, card, &file, &training->file_bytes, error));
+    pmoe_status status = file_write(path, file, training->file_bytes, error);
+    free(file);
+    return status;
+}
+
+static pmoe_status resume(struct training *training, pmoe_error *error)
+{
+    struct file file;
+    TRY(file_read(training->given->resume, FILE_MODEL_CAP, &file, error));
+    pmoe_error why = {PMOE_OK, ""};
+    pmoe_status status = pmoe_trainer_resume(training->trainer, file.bytes, file.count, &why);
+    file_close(&file);
+    return status == PMOE_OK ? PMOE_OK : fail_at(error, training->given->resume, why);
+}
+
+/* ---- Training ---- */
+
+static void report_batch(void *user, const pmoe_progress *now)
+{
+    struct training *training = user;
+    double epochs = now->epoch + (double)now->batch / now->batches;
+    char text[96], accuracy[24] = "";
+    if (!isnan(now->accuracy))
+        snprintf(accuracy, sizeof accuracy, ", accuracy %.2f%%", now->accuracy);
+    snprintf(text, sizeof text, "%s, epoch %d of %d, loss %.4g%s", now->phase, (int)now->epoch + 1, (int)now->epochs,
+             now->loss, accuracy);
+    progress_show(&training->progress, epochs / now->epochs, text);
+}
+
+static pmoe_status train_epochs(struct training *training, pmoe_error *error)
+{
+    const struct train_options *given = training->given;
+    while (!pmoe_trainer_done(training->trainer)) {
+        pmoe_progress now;
+        TRY(pmoe_trainer_epoch(training->trainer, report_batch, training, &now, error));
+        training->rows[training->row_count++] = (struct epoch_row){now.phase, now.loss, now.accuracy};
+        if (given->checkpoint && (now.epoch % given->checkpoint_every == 0 || pmoe_trainer_done(training->trainer)))
+            TRY(save(training, given->checkpoint, NULL, error));
+    }
+    return PMOE_OK;
+}
+
+static pmoe_status measure(struct training *training, pmoe_error *error)
+{
+    struct pool *pool = NULL;
+    TRY(pool_open((int32_t)training->given->threads, &pool, error));
+    struct accuracy_job job = {pmoe_trainer_model(training->trainer), training->test.digits, training->recipe.set, 1,
+                               (int32_t)training->given->boards};
+    struct accuracy found;
+    pmoe_status status = accuracy_open(&job, pool, &found, error);
+    if (status == PMOE_OK) {
+        training->accuracy = 100.0 * found.correct / found.boards;
+        accuracy_close(&found);
+    }
+    pool_close(&pool);
+    return status;
+}
+
+static pmoe_status train(struct training *training, pmoe_error *error)
+{
+    const struct train_options *given = training->given;
+    TRY(check_isa(given->isa, error));
+    TRY(data_dir_open(given->data, DATA_TRAIN, &training->train, error));
+    TRY(data_dir_open(given->data, DATA_TEST, &training->test, error));
+    pmoe_options how = {.isa = given->isa};
+    TRY(pmoe_trainer_open(&training->recipe, training->train.digits, (int32_t)given->threads, &how, &training->trainer,
+                          error));
+    if (given->resume)
+        TRY(resume(training, error));
+    size_t epochs = (size_t)training->recipe.epochs + (size_t)training->recipe.router_epochs;
+    training->rows = calloc(epochs + 1, sizeof *training->rows);
+    if (!training->rows)
+        return fail(error, PMOE_E_MEMORY, "no memory for the log of %zu epochs", epochs);
+    double start = native_clock_ns();
+    pmoe_status status = train_epochs(training, error);
+    progress_close(&training->progress);
+    TRY(status);
+    training->seconds = (native_clock_ns() - start) * 1e-9;
+    TRY(measure(training, error));
+    char card[1024];
+    if (write_card(training, card, sizeof card) >= sizeof card)
+        return fail(error, PMOE_E_LIMIT, "%.100s: the path is too long for the model card", given->data);
+    return save(training, given->out, card, error);
+}
+
+/* ---- Results ---- */
+
+static void write_json(struct json_writer *json, const void *context)
+{
+    const struct training *training = context;
+    struct environment environment = environment_read();
+    pmoe_info info = pmoe_model_info(pmoe_trainer_model(training->trainer));
+    char recipe[2048];
+    size_t length = recipe_describe(&training->recipe, recipe, sizeof recipe);
+    result_begin(json, "train", training->command, info.isa, &environment);
+    json_add_raw(json, "recipe", recipe, length);
+    json_add_text(json, "file", training->given->out);
+    json_add_int(json, "bytes", (int64_t)training->file_bytes);
+    json_add_int(json, "parameters", info.parameters);
+    json_add_int(json, "multiply_adds", info.multiply_adds);
+    json_add_int(json, "boards", training->given->boards);
+    json_add_number(json, "accuracy", training->accuracy, 6);
+    json_add_number(json, "seconds", training->seconds, 4);
+    json_open_array(json, "epochs");
+    for (int32_t i = 0; i < training->row_count; i++) {
+        json_open_object(json, NULL);
+        json_add_text(json, "phase", training->rows[i].phase);
+        json_add_number(json, "loss", training->rows[i].loss, 6);
+        json_add_number(json, "accuracy", training->rows[i].accuracy, 6);
+        json_close_object(json);
+    }
+    json_close_array(json);
+    json_close_object(json);
+}
+
+static void write_text(const struct training *training, struct output *out)
+{
+    pmoe_info info = pmoe_model_info(pmoe_trainer_model(training->trainer));
+    output_add(out, "%s: accuracy %.2f%% on %lld test boards, %lld parameters, %lld multiply-adds an image\n",
+               info.name, training->accuracy, (long long)training->given->boards, (long long)info.parameters,
+               (long long)info.multiply_adds);
+    output_add(out, "%s: %zu bytes, after %.1f s\n", training->given->out, training->file_bytes, training->seconds);
+}
+
+static pmoe_status run(const void *given, const struct invocation *typed, struct output *out, pmoe_error *error)
+{
+    struct training training = {.given = given, .command = typed->line};
+    TRY(find_recipe(typed->operand[0], &training.recipe, error));
+    override_recipe(&training.recipe, given);
+    training.progress = progress_open();
+    pmoe_status status = train(&training, error);
+    if (status == PMOE_OK && training.given->json)
+        output_json(out, write_json, &training);
+    else if (status == PMOE_OK)
+        write_text(&training, out);
+    free(training.rows);
+    pmoe_trainer_close(&training.trainer);
+    data_dir_close(&training.train);
+    data_dir_close(&training.test);
+    return status;
+}
+
+const struct command command_train = {
+    .name = "train",
+    .operands = "RECIPE",
+    .summary = "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .options_bytes = sizeof(struct train_options),
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};
