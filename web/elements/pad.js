@@ -63,6 +63,7 @@ export class PmoePad extends HTMLElement {
           this.#seen,
           html('p', { class: 'caption', 'aria-hidden': 'true' }, STRINGS.padSeen),
         ),
+        html('p', { class: 'caption pad-hint', 'aria-hidden': 'true' }, STRINGS.padHint),
       ),
       this.#penState,
     );

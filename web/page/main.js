@@ -24,8 +24,10 @@ const REST_MS = 150; /* a board untouched for so long is timed */
 const REST_DRAWING_MS = 1000; /* while the pad is open: a digit takes several strokes */
 const SPEAK_MS = 700;
 const FEW_EXPERTS = 3;
+const SHUFFLES = 1e6; /* boards that shuffling chooses from ... */
+const FIRST_FILL = 2 ** 30; /* ... and the first of those that fill gaps: far from them */
 
-/** @typedef {'empty'|'drawn'|'picture'|{sample: number, whole: boolean}} Origin */
+/** @typedef {'empty'|'drawn'|'picture'|'sample'|{sample: number, whole: boolean}} Origin  ('sample': not known yet of which digit) */
 
 const parts = {
   board: /** @type {import('../elements/board.js').PmoeBoard} */ (find(document, '#board')),
@@ -59,6 +61,7 @@ const board = {
 /** @type {import('../engine/protocol.js').Prediction[]|null} */
 let predictions = null;
 let editing = 0;
+let fills = 0;
 let version = 0;
 let answering = false;
 let restTimer = 0;
@@ -95,7 +98,7 @@ function remember() {
 
 /** @param {number} got  @param {number} all */
 const onProgress = (got, all) => {
-  if (!session) parts.engineLine.textContent = STRINGS.loading(kibibytes(got), kibibytes(all));
+  if (!session && document.documentElement.dataset.engine !== 'failed') parts.engineLine.textContent = STRINGS.loading(kibibytes(got), kibibytes(all));
 };
 
 async function start() {
@@ -103,9 +106,11 @@ async function start() {
     session = null;
     stopped(error);
   });
+  const loaded = loadBoard(); /* the worker makes it while the parts of the page are made */
   showEngine(session);
   showModels();
   for (const tool of parts.tools) tool.disabled = false;
+  await loaded;
 }
 
 /** @param {unknown} error */
@@ -139,9 +144,9 @@ async function chooseVariant(variant) {
     if (session) {
       await session.start(variant);
       showEngine(session);
+      remember();
+      changed();
     } else await start();
-    remember();
-    changed();
   } catch (error) {
     state.wasm = before;
     parts.variant.value = before;
@@ -225,18 +230,22 @@ const sampleOrigin = (patch, label) => ({ sample: label, whole: state.set === 'm
 async function loadBoard() {
   if (!session) return;
   const { pixels, truth } = await session.board(set(), state.seed, state.index);
-  const labels = await Promise.all(truth.digits.map(async (index) => (await session?.sampleDigit(index))?.label ?? 0));
   board.pixels = pixels;
   board.truth = { label: session.model(set().models[0].id).classes[truth.label], patch: truth.patch };
-  board.origins = labels.map((label, patch) => sampleOrigin(patch, label));
+  board.origins.fill('sample');
   board.note = '';
   remember();
   closeOverlays();
   changed();
+  const mine = version;
+  const labels = await Promise.all(truth.digits.map(async (index) => (await session?.sampleDigit(index))?.label ?? 0));
+  if (mine !== version) return; /* someone draws already */
+  board.origins = labels.map((label, patch) => sampleOrigin(patch, label));
+  showBoard([]);
 }
 
 async function shuffle() {
-  state.index = 1 + Math.floor(Math.random() * 999999);
+  state.index = 1 + Math.floor(Math.random() * SHUFFLES);
   await loadBoard();
 }
 
@@ -260,14 +269,13 @@ function clearBoard() {
   changed();
 }
 
-/** Clutter for some cells, from a random board of this set; its own digit stays out.  @param {number[]} cells */
+/** Clutter for some cells, from a board of this set that no shuffle shows; its own digit stays out.  @param {number[]} cells */
 async function fillCells(cells) {
   if (!session) return;
   if (cells.length === CELLS) return shuffle();
-  const { pixels, truth } = await session.board(set(), state.seed, Math.floor(Math.random() * 1e6));
-  const clutter = Array.from({ length: CELLS }, (_, i) => i).filter((i) => i !== truth.patch);
+  const { pixels, truth } = await session.board(set(), state.seed, FIRST_FILL + fills++);
   for (const cell of cells) {
-    const from = clutter.splice(Math.floor(Math.random() * clutter.length), 1)[0];
+    const from = cell === truth.patch ? (cell + 1) % CELLS : cell;
     const { label } = await session.sampleDigit(truth.digits[from]);
     setCellPixels(board.pixels, cell, cellPixels(pixels, from));
     board.origins[cell] = { sample: label, whole: state.set === 'mosaic' };
@@ -294,17 +302,18 @@ function originName(origin) {
   if (origin === 'empty') return STRINGS.cellEmpty;
   if (origin === 'drawn') return STRINGS.cellDrawn;
   if (origin === 'picture') return STRINGS.cellPicture;
+  if (origin === 'sample') return STRINGS.cellAnySample;
   return origin.whole ? STRINGS.cellSample(origin.sample) : STRINGS.cellScrambled(origin.sample);
 }
 
 /** @param {number[]} empty */
 function showBoard(empty) {
   parts.board.show(board.pixels, board.origins.map((origin, i) => STRINGS.cell(i, empty.includes(i) ? STRINGS.cellEmpty : originName(origin))));
-  const touched = board.origins.some((origin) => typeof origin === 'string');
+  const touched = board.origins.some((origin) => typeof origin === 'string' && origin !== 'sample');
   /** @type {[string, string, (() => Promise<void>)|null]} */
   const [text, label, act] =
     empty.length === CELLS
-      ? [STRINGS.boardEmpty, STRINGS.fill, shuffle]
+      ? [STRINGS.boardEmpty, STRINGS.shuffle, shuffle]
       : empty.length
         ? [STRINGS.cellsEmpty(empty), STRINGS.fill, () => fillCells(empty)]
         : board.truth && touched
@@ -524,6 +533,4 @@ function tellProblems(problems) {
 
 tellProblems(readState(location.hash).problems);
 listen();
-start()
-  .then(loadBoard)
-  .catch(stopped);
+start().catch(stopped);

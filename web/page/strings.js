@@ -28,6 +28,7 @@ export const STRINGS = {
   /* the input */
   cell: (/** @type {number} */ i, /** @type {string} */ what) => `Patch ${i + 1}, ${what}`,
   cellEmpty: 'empty',
+  cellAnySample: 'a sample digit',
   cellSample: (/** @type {number} */ label) => `a sample of the digit ${label}`,
   cellScrambled: (/** @type {number} */ label) => `made from a sample of the digit ${label}`,
   cellDrawn: 'drawn',
@@ -49,6 +50,7 @@ export const STRINGS = {
       : `${cells.length === 1 ? 'Patch' : 'Patches'} ${ordinals(cells)} ${cells.length === 1 ? 'is' : 'are'} empty. ` +
         'The networks know full boards only, so nothing is predicted.',
   fill: 'Fill with random digits',
+  shuffle: 'Shuffle',
   samplesTitle: (/** @type {number} */ cell) => `Patch ${cell + 1}`,
   sampleDigit: (/** @type {number} */ label) => `a ${label}`,
   more: 'Others',
@@ -61,6 +63,7 @@ export const STRINGS = {
     'Delete clears, Escape closes.',
   padSeen: 'What the network sees: 28 \u00d7 28',
   padSamples: 'Samples',
+  padHint: 'Draw with one stroke or several. By keys: arrows move the pen, Space puts it down or lifts it.',
   clear: 'Clear',
   penDown: 'pen down',
   penUp: 'pen up',
@@ -72,7 +75,7 @@ export const STRINGS = {
   patch: (/** @type {number} */ i) => `Patch ${i + 1}`,
   kept: (/** @type {string} */ gate) => `kept, gate ${gate}`,
   notKept: 'not kept',
-  scores: (/** @type {number} */ i) => `Scores of patch ${i + 1}, among all patches of the board`,
+  scores: (/** @type {number} */ i) => `Scores of patch ${i + 1}, between the lowest and highest of the board`,
   noRouting: 'Nothing is routed while a patch is empty.',
   routesNote: (/** @type {number} */ experts, /** @type {number} */ kept, /** @type {number} */ n) =>
     `${experts} experts; each keeps the ${kept} of ${n} patches with its highest scores.`,

@@ -1,0 +1,440 @@
+/**
+ * The page in Chromium, with the real engine and weights: draws digits by mouse, touch and keys, and reads class and
+ * routed patches off the page; empty boards, refused pictures, the address, every wasm variant, the smallest screen.
+ * No test depends on how long anything takes.
+ */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { serve } from '../../build_scripts/serve.mjs';
+import { openBrowser, openPage, untilLive } from './browser.mjs';
+import { greyPng } from './png.mjs';
+
+/** @typedef {import('puppeteer-core').Page} Page */
+
+let server, chromium;
+
+before(async () => {
+  server = await serve({ port: 0 });
+  chromium = await openBrowser();
+});
+after(async () => {
+  await chromium?.close();
+  await server?.close();
+});
+
+/**
+ * A test on a fresh page, which must not complain.
+ * @param {string} name  @param {{hash?: string} & import('./browser.mjs').Opening} opening
+ * @param {(page: Page, t: import('node:test').TestContext) => Promise<void>} body
+ */
+function pageTest(name, { hash = '', ...opening }, body) {
+  test(name, async (t) => {
+    const { page, complaints } = await openPage(chromium.browser, server.url + hash, opening);
+    try {
+      if (opening.scripts !== false) await untilLive(page);
+      await body(page, t);
+      if (opening.scripts !== false) assert.deepEqual(complaints, []); /* without scripts, preloading them is refused */
+    } finally {
+      await page.close();
+    }
+  });
+}
+
+/* ---- reading the page -------------------------------------------------------------------------------------------- */
+
+/** What each model says, by its id.  @param {Page} page  @returns {Promise<Record<string, string>>} */
+const said = (page) =>
+  page.$$eval('.result', (blocks) => Object.fromEntries(blocks.map((block) => [block.dataset.model, block.querySelector('.answer-class').textContent])));
+
+/** Patches of each expert, counted from 0, from the table; [] where nothing is routed.  @param {Page} page */
+const tablePicks = (page) =>
+  page.$$eval('.routes-table tbody tr', (rows) =>
+    rows.map((row) => row.children[1].textContent.split(', ').map((text) => parseInt(text, 10) - 1)),
+  );
+
+/** The same from the gauges that are drawn.  @param {Page} page */
+const drawnPicks = (page) =>
+  page.$$eval('.routes-overlay > g', (patches) => {
+    const picks = [];
+    patches.forEach((patch, i) =>
+      [...patch.querySelectorAll('.gauge')].forEach((gauge, e) => {
+        if (getComputedStyle(gauge).display !== 'none') (picks[e] ??= []).push(i);
+      }),
+    );
+    return picks;
+  });
+
+/** @param {Page} page  @param {string} selector */
+const textOf = (page, selector) => page.$eval(selector, (element) => element.textContent.trim());
+
+/** Until the text of an element is as wanted.  (Asked from here: the page's policy forbids making functions of text.)
+ * @param {Page} page  @param {string} selector  @param {(text: string) => boolean} holds */
+async function untilText(page, selector, holds) {
+  for (let tries = 0; !holds(await textOf(page, selector)); tries++) {
+    if (tries === 600) assert.fail(`${selector} goes on saying: ${await textOf(page, selector)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Which patch holds the board's own digit, counted from 0.  @param {Page} page */
+async function truthOf(page) {
+  const [, label, patch] = /its digit is a (\d), in patch (\d+)\./.exec(await textOf(page, '#status'));
+  return { label, patch: Number(patch) - 1 };
+}
+
+/** @param {Page} page  @param {string} model  @param {string} label */
+async function untilSaid(page, model, label) {
+  await page.waitForSelector(`.result[data-model="${model}"][data-class="${label}"]`);
+}
+
+/* ---- drawing ------------------------------------------------------------------------------------------------------ */
+
+/** Strokes in the unit square. */
+const ONE = [Array.from({ length: 12 }, (_, i) => [0.54 - 0.006 * i, 0.2 + 0.055 * i])];
+const ZERO = [Array.from({ length: 33 }, (_, i) => [0.5 + 0.2 * Math.sin((i / 32) * 2 * Math.PI), 0.5 - 0.29 * Math.cos((i / 32) * 2 * Math.PI)])];
+
+/** @param {Page} page  @param {number} cell */
+async function openPad(page, cell) {
+  await page.click(`.board-cell[data-cell="${cell}"]`);
+  await page.waitForSelector('#pad:not([hidden])');
+  return (await page.$('.pad-ink')).boundingBox();
+}
+
+/** @param {Page} page  @param {number} cell  @param {number[][][]} strokes */
+async function drawByMouse(page, cell, strokes) {
+  const box = await openPad(page, cell);
+  for (const stroke of strokes) {
+    const points = stroke.map(([x, y]) => [box.x + x * box.width, box.y + y * box.height]);
+    await page.mouse.move(points[0][0], points[0][1]);
+    await page.mouse.down();
+    for (const [x, y] of points.slice(1)) await page.mouse.move(x, y, { steps: 2 });
+    await page.mouse.up();
+  }
+}
+
+/* ---- tests -------------------------------------------------------------------------------------------------------- */
+
+pageTest('a recorded result shows before any script has run', { scripts: false }, async (page) => {
+  const classes = await said(page);
+  assert.deepEqual(Object.keys(classes), ['cnn', 'separate', 'joint']);
+  for (const label of Object.values(classes)) assert.match(label, /^[01]$/);
+  assert.deepEqual((await tablePicks(page)).map((picks) => picks.length), [2, 2]);
+  assert.match(await textOf(page, '.where'), /^Recorded: /);
+  const picture = await page.$eval('.board-picture', (element) => getComputedStyle(element).backgroundImage);
+  assert.match(picture, /recorded\.png/);
+});
+
+pageTest('live takes over with the recorded board, answers and picks, and without a jump', {}, async (page, t) => {
+  const still = await openPage(chromium.browser, server.url, { scripts: false });
+  const places = (/** @type {Page} */ at) =>
+    at.$$eval('pmoe-board, pmoe-routes, .routes-figure, .chips, pmoe-result, .result, .ledger', (all) =>
+      all.map((element) => [element.className || element.id, ...Object.values(element.getBoundingClientRect().toJSON()).map(Math.round)]),
+    );
+  assert.deepEqual(await said(page), await said(still.page));
+  assert.deepEqual(await tablePicks(page), await tablePicks(still.page));
+  assert.deepEqual(await places(page), await places(still.page));
+  await still.page.close();
+  t.diagnostic(`first prediction ${await page.$eval('html', (html) => html.dataset.firstPredictionMs)} ms after the script began`);
+});
+
+for (const [label, strokes] of [['1', ONE], ['0', ZERO]])
+  pageTest(`a ${label} drawn with the mouse is read as ${label}, and an expert takes it`, {}, async (page) => {
+    const { patch } = await truthOf(page);
+    await drawByMouse(page, patch, strokes);
+    for (const model of ['cnn', 'separate', 'joint']) await untilSaid(page, model, label);
+    const picks = await tablePicks(page);
+    assert.ok(picks.some((expert) => expert.includes(patch)), `patch ${patch} among ${JSON.stringify(picks)}`);
+    assert.deepEqual((await drawnPicks(page)).map((expert) => expert.sort()), picks.map((expert) => expert.sort()));
+    const seen = await page.$eval('.pad-seen', (canvas) => {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, 28, 28);
+      const inked = [...Array(784).keys()].filter((i) => data[i * 4] >= 32);
+      return { top: Math.floor(Math.min(...inked) / 28), bottom: Math.floor(Math.max(...inked) / 28) };
+    });
+    assert.ok(seen.bottom - seen.top >= 18 && seen.bottom - seen.top <= 21, `20 rows of ink, found ${JSON.stringify(seen)}`);
+    await page.keyboard.press('Escape');
+    assert.equal(await page.$eval('#pad', (pad) => pad.hidden), true);
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.cell), String(patch));
+    assert.match(await page.$eval(`.board-cell[data-cell="${patch}"]`, (cell) => cell.getAttribute('aria-label')), /drawn$/);
+  });
+
+pageTest('a 1 can be drawn by keys alone', { hash: '#seed=3&index=4' }, async (page) => {
+  const { label, patch } = await truthOf(page);
+  assert.equal(label, '0');
+  await page.focus('.board-cell[tabindex="0"]');
+  for (let i = 0; i < patch % 4; i++) await page.keyboard.press('ArrowRight');
+  for (let i = 0; i < Math.floor(patch / 4); i++) await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#pad:not([hidden])');
+  for (let i = 0; i < 8; i++) await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Space');
+  for (let i = 0; i < 16; i++) await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Space');
+  await untilSaid(page, 'separate', '1');
+  assert.ok((await tablePicks(page)).some((expert) => expert.includes(patch)));
+  for (let i = 0; i < 5; i++) await page.keyboard.press('ArrowRight');
+  const before = await page.$eval('.pad-seen', (canvas) => canvas.toDataURL());
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.$eval('.pad-seen', (canvas) => canvas.toDataURL()), before, 'a lifted pen draws nothing');
+  await page.keyboard.press('Escape');
+});
+
+pageTest('a finger draws; the page stays where it is; a second finger is ignored', { width: 390, height: 600, touch: true }, async (page) => {
+  const { patch } = await truthOf(page);
+  await page.$eval(`.board-cell[data-cell="${patch}"]`, (cell) => cell.scrollIntoView({ block: 'center' }));
+  await page.tap(`.board-cell[data-cell="${patch}"]`);
+  const box = await (await page.waitForSelector('.pad-ink')).boundingBox();
+  const scrolled = await page.evaluate(() => scrollY);
+  const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height];
+  const finger = await page.touchscreen.touchStart(...at(ONE[0][0]));
+  const second = await page.touchscreen.touchStart(...at([0.9, 0.5]));
+  for (const point of ONE[0].slice(1)) await finger.move(...at(point));
+  await second.move(...at([0.1, 0.5]));
+  await second.end();
+  await finger.end();
+  await untilSaid(page, 'separate', '1');
+  assert.equal(await page.evaluate(() => scrollY), scrolled);
+  const wide = await page.$eval('.pad-seen', (canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, 28, 28);
+    const columns = [...Array(784).keys()].filter((i) => data[i * 4] >= 32).map((i) => i % 28);
+    return Math.max(...columns) - Math.min(...columns);
+  });
+  assert.ok(wide < 10, `a 1 is narrow; found ${wide} columns, as if the second finger had drawn`);
+  assert.equal(await page.$eval('.board-cell', (cell) => getComputedStyle(cell).touchAction), 'auto');
+});
+
+pageTest('an empty board and an empty patch are said to be empty, never predicted', {}, async (page) => {
+  await page.click('#clear');
+  assert.equal(await textOf(page, '#status'), 'The board is empty: draw a digit or shuffle.');
+  const nothing = { cnn: '\u2013', separate: '\u2013', joint: '\u2013' };
+  assert.deepEqual(await said(page), nothing);
+  assert.deepEqual(await tablePicks(page), []);
+  assert.deepEqual(await drawnPicks(page), []);
+
+  await drawByMouse(page, 9, ONE);
+  await page.keyboard.press('Escape');
+  await untilText(page, '#status', (text) => text.startsWith('15 of the 16 patches are empty.'));
+  assert.deepEqual(await said(page), nothing);
+
+  await page.click('#status-act');
+  for (const model of ['cnn', 'separate', 'joint']) await untilSaid(page, model, '1');
+  assert.ok((await tablePicks(page)).some((expert) => expert.includes(9)));
+
+  await page.focus('.board-cell[data-cell="2"]');
+  await page.keyboard.press('Delete');
+  await untilText(page, '#status', (text) => text.startsWith('Patch 3 is empty.'));
+  assert.deepEqual(await said(page), nothing);
+  assert.deepEqual(await drawnPicks(page), []);
+});
+
+pageTest('closing the pad without a stroke leaves the patch as it was; Clear in it empties the patch', {}, async (page) => {
+  const picture = () => page.$eval('.board-canvas', (canvas) => canvas.toDataURL());
+  const before = await picture();
+  await openPad(page, 5);
+  await page.keyboard.press('Escape');
+  assert.equal(await picture(), before);
+  await openPad(page, 5);
+  await page.keyboard.press('Delete');
+  await untilText(page, '#status', (text) => text.startsWith('Patch 6 is empty.'));
+  assert.notEqual(await picture(), before);
+});
+
+pageTest('a drawn digit beside the board\u2019s own is pointed out, and one press replaces that', { hash: '#index=2' }, async (page) => {
+  const { label, patch } = await truthOf(page);
+  const other = (patch + 5) % 16;
+  await drawByMouse(page, other, label === '0' ? ONE : ZERO);
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('#status-act:not([hidden])');
+  assert.equal(await textOf(page, '#status'), `Patch ${patch + 1} still holds this board\u2019s own ${label}.`);
+  await page.click('#status-act');
+  await untilSaid(page, 'separate', label === '0' ? '1' : '0');
+  assert.equal(await page.$eval('#status-act', (button) => button.hidden), true);
+});
+
+pageTest('a sample digit goes into the selected patch', {}, async (page) => {
+  const { label, patch } = await truthOf(page);
+  const other = label === '0' ? '1' : '0';
+  await page.focus('.board-cell[tabindex="0"]');
+  for (let i = 0; i < patch % 4; i++) await page.keyboard.press('ArrowRight');
+  for (let i = 0; i < Math.floor(patch / 4); i++) await page.keyboard.press('ArrowDown');
+  await page.click('#samples');
+  await (await page.waitForSelector(`.sample[data-label="${other}"]`)).click();
+  await untilSaid(page, 'separate', other);
+  assert.equal(await page.$eval(`.board-cell[data-cell="${patch}"]`, (cell) => cell.getAttribute('aria-label')), `Patch ${patch + 1}, a sample of the digit ${other}`);
+});
+
+/* ---- pictures ----------------------------------------------------------------------------------------------------- */
+
+/** Give a file to the page as dropping does.  @param {Page} page  @param {string} name  @param {Buffer} bytes */
+async function drop(page, name, bytes) {
+  await page.evaluate(
+    (fileName, base64) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], fileName));
+      window.dispatchEvent(new DragEvent('drop', { dataTransfer: data, cancelable: true }));
+    },
+    name,
+    bytes.toString('base64'),
+  );
+}
+
+pageTest('what is not a picture is refused by its bytes with one sentence, and the board stays', {}, async (page) => {
+  const board = await readFile(new URL('../../weights/samples/board.png', import.meta.url));
+  const before = { said: await said(page), picks: await tablePicks(page), picture: await page.$eval('.board-canvas', (c) => c.toDataURL()) };
+  /** @type {[string, Buffer, RegExp][]} */
+  const refused = [
+    ['digit.png', Buffer.from('%PDF-1.7\n'), /^This is a file of the kind PDF/],
+    ['digit.jpg', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic'), /^This is a file of the kind HEIC/],
+    ['digit.png', Buffer.from('<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>'), /^This is a file of the kind SVG/],
+    ['digit.png', Buffer.from('II*\0\x08\0\0\0'), /^This is a file of the kind TIFF/],
+    ['digit.png', Buffer.from('hello, network'), /^This file is not a picture/],
+    ['digit.png', Buffer.alloc(0), /^This file is empty/],
+    ['digit.png', board.subarray(0, 40), /^This PNG file could not be decoded/],
+    ['digit.png', board.subarray(0, 12), /^This PNG file could not be decoded/],
+    ['digit.png', greyPng(20000, 20, Buffer.alloc(1)), /^This picture is 20000 \u00d7 20;/],
+    ['digit.png', greyPng(16000, 16000, Buffer.alloc(1)), /^This picture is 16000 \u00d7 16000;/],
+  ];
+  for (const [name, bytes, sentence] of refused) {
+    await page.$eval('#alert', (alert) => (alert.textContent = ''));
+    await drop(page, name, bytes);
+    await untilText(page, '#alert', (text) => text !== '');
+    assert.match(await textOf(page, '#alert'), sentence);
+    assert.deepEqual(await said(page), before.said);
+    assert.deepEqual(await tablePicks(page), before.picks);
+    assert.equal(await page.$eval('.board-canvas', (c) => c.toDataURL()), before.picture);
+  }
+  assert.equal(await page.$eval('#alert', (alert) => alert.getAttribute('role')), 'alert');
+  await page.click('#dismiss');
+  assert.equal(await textOf(page, '#alert'), '');
+  await page.click('#shuffle');
+  await untilText(page, '#status', (text) => text.startsWith('Board from the test digits'));
+});
+
+pageTest('an uploaded board is read whole', { hash: '#index=1' }, async (page) => {
+  const board = new URL('../../weights/samples/board.png', import.meta.url);
+  await (await page.$('#file')).uploadFile(board.pathname);
+  await untilText(page, '#status', (text) => text.startsWith('Your picture'));
+  await page.waitForSelector('.board-cell[aria-label="Patch 1, part of your picture"]');
+  for (const label of Object.values(await said(page))) assert.match(label, /^[01]$/);
+  assert.deepEqual((await tablePicks(page)).map((picks) => picks.length), [2, 2]);
+});
+
+/* ---- address, engine, experts ------------------------------------------------------------------------------------- */
+
+pageTest('what the address says and the page does not know is reported and ignored', { hash: '#wasm=warp&sead=4' }, async (page) => {
+  const alert = await textOf(page, '#alert');
+  assert.match(alert, /wasm=warp; expected is auto, scalar, simd, relaxed/);
+  assert.match(alert, /\u201csead\u201d/);
+  assert.equal(await page.$eval('#wasm', (select) => select.value), 'auto');
+});
+
+for (const variant of ['scalar', 'simd', 'relaxed'])
+  pageTest(`#wasm=${variant} runs that variant and says so`, { hash: `#wasm=${variant}` }, async (page) => {
+    assert.match(await textOf(page, '#engine-line'), new RegExp(`^engine: wasm ${variant}, 1 thread, self-test ok \\([1-9][0-9]* checks\\)$`));
+    assert.match(await textOf(page, '#engine-more'), /Stored outputs reproduced by 3 of 3 models\./);
+  });
+
+pageTest('every variant gives the same classes and picks; the choice can be made on the page', {}, async (page) => {
+  const before = [await said(page), await tablePicks(page)];
+  for (const variant of ['scalar', 'simd', 'relaxed']) {
+    await page.select('#wasm', variant);
+    await page.waitForSelector(`html[data-engine="${variant}"]`);
+    await page.waitForSelector('html[data-state="live"]');
+    assert.deepEqual([await said(page), await tablePicks(page)], before);
+    assert.equal(new URL(page.url()).hash, `#wasm=${variant}`);
+  }
+});
+
+pageTest('the joint model shows eight experts; chips hide and show; a patch tells its scores', { hash: '#model=joint' }, async (page) => {
+  const picks = await tablePicks(page);
+  assert.deepEqual(picks.map((expert) => expert.length), Array(8).fill(6));
+  assert.deepEqual((await drawnPicks(page)).map((expert) => expert.sort()), picks.map((expert) => [...expert].sort()));
+  await page.click('.chip:nth-child(3)');
+  assert.equal((await drawnPicks(page))[2] ?? null, null);
+  assert.equal(await page.$eval('.chip:nth-child(3)', (chip) => chip.getAttribute('aria-pressed')), 'false');
+  await page.click('.chip:nth-child(3)');
+  assert.deepEqual((await drawnPicks(page))[2].sort(), [...picks[2]].sort());
+
+  const patch = picks[0][0];
+  await page.focus(`.routes-cell[data-patch="${patch}"]`);
+  assert.match(await textOf(page, '.readout h3'), new RegExp(`^Scores of patch ${patch + 1},`));
+  assert.match(await textOf(page, '.readout-row .readout-kept'), /^kept, gate [01]\.\d\d$/);
+  assert.match(await page.$eval(`.routes-cell[data-patch="${patch}"]`, (cell) => cell.getAttribute('aria-label')), new RegExp(`^Patch ${patch + 1}\\. Expert A .*, kept, gate`));
+  const weights = await page.$$eval('.routes-table tbody tr', (rows) =>
+    rows.map((row) => [...row.children[1].textContent.matchAll(/\(([\d.]+)\)/g)].reduce((sum, [, gate]) => sum + Number(gate), 0)),
+  );
+  for (const sum of weights) assert.ok(Math.abs(sum - 1) < 0.04, `gates of an expert sum to 1, found ${sum}`);
+});
+
+pageTest('times stand beside counted multiply-adds, and the ledger compares the two', {}, async (page) => {
+  await page.waitForSelector('html[data-timed]');
+  const blocks = await page.$$eval('.result', (all) =>
+    all.map((block) => ({
+      adds: Number(block.querySelector('.adds .n').textContent.replaceAll(',', '')),
+      time: Number(block.querySelector('.time .n').textContent),
+      calls: block.querySelector('.calls').textContent,
+    })),
+  );
+  const [patch, out] = [28 * 28, 40];
+  assert.deepEqual(
+    blocks.map((block) => block.adds),
+    [16 * patch * 40 + out, 2 * 16 * patch + 2 * 2 * patch * 20 + out, 8 * 16 * patch + 8 * 6 * patch * 5 + out],
+  );
+  for (const { time, calls } of blocks) {
+    assert.ok(time > 0);
+    assert.match(calls, /^median of [1-9][\d,]* \u00d7 [1-9][\d,]* calls$/);
+  }
+  const theory = await page.$$eval('.bar-theory .bar-value', (all) => all.map((value) => value.textContent));
+  assert.deepEqual(theory, ['5.71\u00d7', '1.74\u00d7']);
+  for (const here of await page.$$eval('.bar-here .bar-value', (all) => all.map((value) => value.textContent))) assert.match(here, /^\d+\.\d\d\u00d7$/);
+  assert.match(await textOf(page, '.where'), /^Measured in this browser/);
+});
+
+pageTest('a result is announced in a sentence', {}, async (page) => {
+  await untilText(page, '#live', (text) => text !== '');
+  const spoken = await textOf(page, '#live');
+  assert.match(spoken, /^CNN says [01], \d+ percent\. pMoE separate says [01], \d+ percent\. pMoE joint says [01], \d+ percent\. Expert A took patches \d+ and \d+\. Expert B took patches \d+ and \d+\.$/);
+  const sorted = (await tablePicks(page)).map((picks) => [...picks].sort((a, b) => a - b).map((p) => p + 1).join(' and '));
+  assert.ok(spoken.includes(`Expert A took patches ${sorted[0]}.`));
+});
+
+test('a link brings back the same board, and another index another board', async () => {
+  const pictures = [];
+  for (const hash of ['#seed=5&index=3', '#seed=5&index=3', '#seed=5&index=4']) {
+    const { page } = await openPage(chromium.browser, server.url + hash);
+    await untilLive(page);
+    pictures.push(await page.$eval('.board-canvas', (canvas) => canvas.toDataURL()));
+    await page.close();
+  }
+  assert.equal(pictures[0], pictures[1]);
+  assert.notEqual(pictures[0], pictures[2]);
+});
+
+pageTest('at 320 pixels nothing scrolls sideways and every target is 44 pixels', { width: 320, height: 640, touch: true, hash: '#model=joint' }, async (page) => {
+  await page.waitForSelector('html[data-timed]');
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
+  const small = await page.$$eval('button, select, summary, .board-cell, .routes-cell', (all) =>
+    all
+      .filter((element) => element.checkVisibility())
+      .map((element) => [element.textContent.trim().slice(0, 20), element.getBoundingClientRect()])
+      .filter(([, box]) => box.width < 44 || box.height < 44)
+      .map(([text, box]) => `${text}: ${box.width} x ${box.height}`),
+  );
+  assert.deepEqual(small, []);
+});
+
+test('a missing model leaves the recorded result and says what is missing', async () => {
+  const page = await chromium.browser.newPage();
+  await page.setRequestInterception(true);
+  page.on('request', (request) =>
+    request.url().endsWith('mosaic-joint.safetensors') ? request.respond({ status: 404, body: 'no' }) : request.continue(),
+  );
+  await page.goto(server.url);
+  await untilText(page, '#alert', (text) => text !== '');
+  assert.equal(await textOf(page, '#alert'), 'mosaic-joint.safetensors could not be loaded: the server answered 404.');
+  assert.equal(await textOf(page, '#engine-line'), 'engine: not running');
+  assert.match(await textOf(page, '.where'), /^Recorded: /);
+  for (const label of Object.values(await said(page))) assert.match(label, /^[01]$/);
+  await page.close();
+});
