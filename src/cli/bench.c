@@ -2,7 +2,8 @@
  *
  * `kept` is the part of the saving in multiply-adds that arrives as time: (time of the first model / time of this one)
  * / (multiply-adds of the first / of this one); 1 is all of it.  Times are of whole forward passes of a batch, one
- * thread, images already floats.  Leaves out opening files, decoding and output. */
+ * thread, images already floats and the same every time, so caches are warm.  Leaves out opening files, decoding and
+ * output. */
 #include "../base/error.h"
 #include "../bench/compare.h"
 #include "../bench/kernel_cases.h"
@@ -227,50 +228,55 @@ static struct duration duration_of(double ns)
     return duration;
 }
 
-static void add_times(const struct bench *bench, const struct bench_row *row, const char *name, struct output *out)
+/* `middle` are the columns that only models have. */
+static void add_heading(const char *what, const char *middle, struct output *out)
 {
-    char quartiles[64], speedup[64];
-    snprintf(quartiles, sizeof quartiles, "%s - %s", duration_of(row->timing.low_ns).text,
-             duration_of(row->timing.high_ns).text);
-    snprintf(speedup, sizeof speedup, "%.2f (%.2f - %.2f)", row_speedup(bench, row), row->speedup.low,
-             row->speedup.high);
-    output_add(out, "  %-18s %9s  %-21s %12lld %8.2f   %-21s", name, duration_of(row->timing.median_ns).text, quartiles,
-               (long long)row->multiply_adds, (double)row->multiply_adds / row->timing.median_ns, speedup);
+    output_add(out, "  %-18s %9s  %-21s %13s %8s%s   %s\n", what, "median", "quartiles", "multiply-adds", "GMAC/s",
+               middle, "time ratio (95%)");
 }
 
-static void add_heading(const char *what, const char *tail, struct output *out)
+static void add_times(const struct bench *bench, const struct bench_row *row, const char *name, const char *middle,
+                      struct output *out)
 {
-    output_add(out, "  %-18s %9s  %-21s %12s %8s   %-21s%s\n", what, "median", "quartiles", "multiply-adds", "GMAC/s",
-               "time ratio (95%)", tail);
+    char quartiles[64];
+    snprintf(quartiles, sizeof quartiles, "%s - %s", duration_of(row->timing.low_ns).text,
+             duration_of(row->timing.high_ns).text);
+    output_add(out, "  %-18s %9s  %-21s %13lld %8.2f%s   %.2f (%.2f - %.2f)\n", name,
+               duration_of(row->timing.median_ns).text, quartiles, (long long)row->multiply_adds,
+               (double)row->multiply_adds / row->timing.median_ns, middle, row_speedup(bench, row), row->speedup.low,
+               row->speedup.high);
+}
+
+static void add_model(const struct bench *bench, const struct bench_row *row, int begins, struct output *out)
+{
+    char middle[64];
+    if (begins) {
+        output_add(out, "\nmodels on %s, batch %d, %d samples each\n", row->isa, row->batch, row->timing.samples);
+        add_heading("model", "  madd ratio   kept", out);
+    }
+    snprintf(middle, sizeof middle, "  %10.2f %6.2f", row_saving(bench, row),
+             row_speedup(bench, row) / row_saving(bench, row));
+    add_times(bench, row, pmoe_model_info(row->file->model).name, middle, out);
+}
+
+static void add_kernel(const struct bench *bench, const struct bench_row *row, int begins, struct output *out)
+{
+    if (begins) {
+        const struct kernel_case *one = row->one;
+        output_add(out, "\npatch_forward as in %s, layer %s: rows %d, patch %d x %d, outputs %d\n",
+                   pmoe_model_info(one->model).name, one->layer_name, one->rows, one->shape.runs, one->shape.run,
+                   one->outs);
+        add_heading("isa", "", out);
+    }
+    add_times(bench, row, row->isa, "", out);
 }
 
 static void write_text(const struct bench *bench, struct output *out)
 {
     output_add(out, "%s, %s, build %s, one thread, clock step %s\n", bench->environment.cpu,
                bench->environment.compiler, build_id(), duration_of(bench->clock_step_ns).text);
-    for (int32_t i = 0; i < bench->count; i++) {
-        const struct bench_row *row = &bench->rows[i];
-        int begins = row->first == i;
-        if (row->file) {
-            if (begins) {
-                output_add(out, "\nmodels on %s, batch %d, %d samples each\n", row->isa, row->batch,
-                           row->timing.samples);
-                add_heading("model", " madd ratio   kept", out);
-            }
-            add_times(bench, row, pmoe_model_info(row->file->model).name, out);
-            output_add(out, " %10.2f %6.2f\n", row_saving(bench, row),
-                       row_speedup(bench, row) / row_saving(bench, row));
-        } else {
-            if (begins) {
-                output_add(out, "\npatch_forward as in %s, layer %s: %d rows of %d x %d, %d outputs\n",
-                           pmoe_model_info(row->one->model).name, row->one->layer_name, row->one->rows,
-                           row->one->shape.runs, row->one->shape.run, row->one->outs);
-                add_heading("isa", "", out);
-            }
-            add_times(bench, row, row->isa, out);
-            output_add(out, "\n");
-        }
-    }
+    for (int32_t i = 0; i < bench->count; i++)
+        (bench->rows[i].file ? add_model : add_kernel)(bench, &bench->rows[i], bench->rows[i].first == i, out);
 }
 
 /* ---- Running ---- */

@@ -33,6 +33,7 @@ struct board_result {
     const char *command;
     struct environment environment;
     pmoe_board_truth truth;
+    int32_t labels[PMOE_CELLS]; /* of truth.digits */
 };
 
 static void write_json(struct json_writer *json, const void *context)
@@ -51,6 +52,10 @@ static void write_json(struct json_writer *json, const void *context)
     for (int32_t cell = 0; cell < PMOE_CELLS; cell++)
         json_add_int(json, NULL, result->truth.digits[cell]);
     json_close_array(json);
+    json_open_array(json, "labels");
+    for (int32_t cell = 0; cell < PMOE_CELLS; cell++)
+        json_add_int(json, NULL, result->labels[cell]);
+    json_close_array(json);
     json_close_object(json);
 }
 
@@ -58,9 +63,9 @@ static void write_text(const struct board_result *result, struct output *out)
 {
     output_add(out, "%s: class %d, its patch is %d (row %d, column %d)\n", result->given->out, result->truth.label,
                result->truth.patch, result->truth.patch / PMOE_GRID + 1, result->truth.patch % PMOE_GRID + 1);
-    output_add(out, "made from digits:");
+    output_add(out, "its cells were made from digits with the labels");
     for (int32_t cell = 0; cell < PMOE_CELLS; cell++)
-        output_add(out, "%s%d", cell % PMOE_GRID ? " " : "\n  ", result->truth.digits[cell]);
+        output_add(out, "%s%d", cell % PMOE_GRID ? " " : "\n  ", result->labels[cell]);
     output_add(out, "\n");
 }
 
@@ -74,6 +79,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     pmoe_error why;
     pmoe_status status = pmoe_board(data.digits, (pmoe_board_set)options_given->set, (uint64_t)options_given->seed,
                                     (uint64_t)options_given->index, pixels, &result.truth, &why);
+    for (int32_t cell = 0; cell < PMOE_CELLS && status == PMOE_OK; cell++)
+        result.labels[cell] = pmoe_digits_label(data.digits, result.truth.digits[cell]);
     data_dir_close(&data);
     if (status != PMOE_OK)
         return fail_at(error, options_given->data, why);

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SHOWN = 100, PIPE_BLOCK = 1 << 16 };
+enum { PATH_SHOWN = 100, PATH_LEAST = 40, PIPE_BLOCK = 1 << 16, PIPE_CAP = 1 << 28 };
 
 const char *short_path(const char *path)
 {
@@ -22,7 +22,10 @@ const char *short_path(const char *path)
 
 pmoe_status fail_at(pmoe_error *error, const char *path, pmoe_error why)
 {
-    return fail(error, why.status, "%s: %.150s", short_path(path), why.text);
+    size_t sentence = strlen(why.text), room = sizeof why.text - PATH_LEAST - 3;
+    size_t shown = sentence < room ? sizeof why.text - 3 - sentence : PATH_LEAST;
+    size_t length = strlen(path);
+    return fail(error, why.status, "%s: %s", length > shown ? path + length - shown : path, why.text);
 }
 
 static pmoe_status fail_errno(pmoe_error *error, const char *path, const char *what)
@@ -50,11 +53,6 @@ static pmoe_status read_fully(int descriptor, const char *path, unsigned char *t
     return PMOE_OK;
 }
 
-static pmoe_status fail_cap(pmoe_error *error, const char *path, size_t cap)
-{
-    return fail(error, PMOE_E_LIMIT, "%s: expected at most %zu bytes, found more", short_path(path), cap);
-}
-
 static pmoe_status read_regular(int descriptor, const char *path, size_t bytes, struct file *file, pmoe_error *error)
 {
     file->bytes = malloc(bytes ? bytes : 1);
@@ -75,7 +73,7 @@ static pmoe_status read_pipe(int descriptor, const char *path, size_t cap, struc
         TRY(read_fully(descriptor, path, file->bytes + file->count, capacity - file->count, &got, error));
         file->count += got;
         if (file->count > cap)
-            return fail_cap(error, path, cap);
+            return fail(error, PMOE_E_LIMIT, "%s: expected at most %zu bytes, found more", short_path(path), cap);
         if (file->count < capacity)
             return PMOE_OK;
     }
@@ -89,9 +87,10 @@ static pmoe_status read_open_file(int descriptor, const char *path, size_t cap, 
     if (S_ISDIR(about.st_mode))
         return fail(error, PMOE_E_IO, "%s: expected a file, found a folder", short_path(path));
     if (!S_ISREG(about.st_mode) || about.st_size == 0) /* those of /proc claim 0 bytes */
-        return read_pipe(descriptor, path, cap, file, error);
+        return read_pipe(descriptor, path, cap < PIPE_CAP ? cap : PIPE_CAP, file, error);
     if ((uint64_t)about.st_size > cap)
-        return fail_cap(error, path, cap);
+        return fail(error, PMOE_E_LIMIT, "%s: expected at most %zu bytes, found %lld", short_path(path), cap,
+                    (long long)about.st_size);
     return read_regular(descriptor, path, (size_t)about.st_size, file, error);
 }
 

@@ -28,7 +28,7 @@ PMOE_MUST_USE pmoe_status file_write(const char *path, const void *bytes, size_t
 /* A path for an error sentence: the end of a long one. */
 const char *short_path(const char *path);
 
-/* Put the path before what went wrong with it. */
+/* Put the path before what went wrong with it, cutting the path where both are too long. */
 pmoe_status fail_at(pmoe_error *error, const char *path, pmoe_error why);
 
 #endif
