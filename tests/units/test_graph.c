@@ -28,6 +28,11 @@
 #define THEN_RELU ",{\"type\":\"relu\"}"
 #define EXPERTS GROUP("2", "hard", PATCHES THEN_RELU)
 
+#define IMAGE(height, width, channels)                                                                                 \
+    "{\"version\":1,\"name\":\"m\",\"input\":{\"height\":" height ",\"width\":" width ",\"channels\":" channels        \
+    "},\"classes\":[\"0\",\"1\"],\"layers\":["
+#define LAYER(name, rest) "{\"name\":\"" name "\"," rest "},"
+
 static const char cnn[] = TWO CONV "{\"name\":\"relu\",\"type\":\"relu\"}," POOL OUT END;
 static const char separate[] = TWO ROUTER EXPERTS POOL OUT END;
 static const char joint[] = TWO ROUTER GROUP("6", "topl_softmax",
@@ -125,6 +130,7 @@ static void reads_cnn(void **state)
     assert_int_equal(graph->classes, 2);
     assert_string_equal(graph->class_text + graph->class_at[0], "0");
     assert_string_equal(graph->class_text + graph->class_at[1], "1");
+    assert_int_equal(graph->class_at[1], 2);
     assert_int_equal(graph->layers, 4);
     assert_int_equal(graph->tensors, 2);
     assert_int_equal(graph->parameters, 20 * 28 * 28 + 20);
@@ -243,6 +249,24 @@ static void reads_the_others(void **state)
     free(graph);
 }
 
+/* Each of the limits is reached and accepted; the refusals below lie one beyond. */
+static const char *const at_the_limits[] = {
+    IMAGE("4096", "4096", "16") POOL OUT END,
+    IMAGE("1", "1", "65536") POOL LAYER("hidden", "\"type\":\"linear\",\"outputs\":4096") OUT END,
+    IMAGE("64", "64", "1") LAYER("r", "\"type\":\"patch_router\",\"patch\":1,\"experts\":1024")
+        LAYER("g", "\"type\":\"expert_group\",\"input\":\"image\",\"router\":\"r\",\"kept\":4096,\"gate\":\"hard\","
+                   "\"expert\":[{\"type\":\"patch_conv\",\"patch\":1,\"filters\":64}]") POOL OUT END,
+    TWO LAYER("abcdefghijklmnopqrstuvwxyz12345", "\"type\":\"avg_pool\",\"divisor\":\"l\"") OUT END,
+    HEAD("[\"\xc2\xa0\",\" \"]") POOL OUT END,
+};
+
+static void limits_are_inclusive(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof at_the_limits / sizeof *at_the_limits; i++)
+        free(read_good(at_the_limits[i]));
+}
+
 static void writes_what_it_read(void **state)
 {
     (void)state;
@@ -273,10 +297,6 @@ static void names_are_those_of_the_format(void **state)
 
 /* ---- Refusals ---- */
 
-#define IMAGE(height, width, channels)                                                                                 \
-    "{\"version\":1,\"name\":\"m\",\"input\":{\"height\":" height ",\"width\":" width ",\"channels\":" channels        \
-    "},\"classes\":[\"0\",\"1\"],\"layers\":["
-#define LAYER(name, rest) "{\"name\":\"" name "\"," rest "},"
 #define CLASSES(list) HEAD(list) CONV POOL OUT END
 
 static const struct {
@@ -341,6 +361,9 @@ static const struct {
     {TWO "{\"name\":\"a\",\"type\":\"relu\",\"input\":0}" END, "layer \"a\": input is 0, expected text", PMOE_E_FORMAT},
     {TWO CONV LAYER("b", "\"type\":\"relu\",\"input\":\"image\"") POOL OUT END,
      "layer \"conv\": no later layer reads it", PMOE_E_GRAPH},
+    {TWO CONV POOL LAYER(
+         "b", "\"type\":\"relu\"") "{\"name\":\"out\",\"type\":\"linear\",\"input\":\"pool\",\"outputs\":1}" END,
+     "layer \"b\": no later layer reads it", PMOE_E_GRAPH},
     {TWO CONV "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"}" END,
      "layer \"pool\": is the last one and gives 20 outputs, expected 1 or 2 for 2 classes", PMOE_E_GRAPH},
     {HEAD("[\"a\",\"b\",\"c\"]") CONV POOL OUT END, "gives 1 outputs, expected 3 for 3 classes", PMOE_E_GRAPH},
@@ -352,6 +375,10 @@ static const struct {
     {TWO LAYER("c", "\"type\":\"patch_conv\",\"patch\":28") OUT END, "layer \"c\": filters is missing", PMOE_E_FORMAT},
     {TWO LAYER("c", "\"type\":\"patch_conv\",\"patch\":30,\"filters\":2") OUT END,
      "layer \"c\": patch is 30, expected a divisor of both sides of its input, 112 x 112", PMOE_E_GRAPH},
+    {IMAGE("112", "100", "1") LAYER("c", "\"type\":\"patch_conv\",\"patch\":28,\"filters\":2") OUT END,
+     "patch is 28, expected a divisor of both sides of its input, 112 x 100", PMOE_E_GRAPH},
+    {IMAGE("100", "112", "1") LAYER("c", "\"type\":\"patch_conv\",\"patch\":28,\"filters\":2") OUT END,
+     "expected a divisor of both sides of its input, 100 x 112", PMOE_E_GRAPH},
     {TWO LAYER("c", "\"type\":\"patch_conv\",\"patch\":224,\"filters\":2") OUT END, "patch is 224, expected a divisor",
      PMOE_E_GRAPH},
     {TWO LAYER("c", "\"type\":\"patch_conv\",\"patch\":28,\"filters\":65537") OUT END,
@@ -550,6 +577,7 @@ int main(void)
         cmocka_unit_test(reads_cnn),
         cmocka_unit_test(reads_joint),
         cmocka_unit_test(reads_the_others),
+        cmocka_unit_test(limits_are_inclusive),
         cmocka_unit_test(writes_what_it_read),
         cmocka_unit_test(names_are_those_of_the_format),
         cmocka_unit_test(refuses),

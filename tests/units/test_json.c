@@ -64,6 +64,8 @@ static void accepts(void **state)
         "[\"\xf4\x8f\xbf\xbf\xee\x80\x80\xed\x9f\xbf\"]",
         "{\"a\" : 1 , \"b\" : [ 1 , 2 ] }",
         "[\"\\u0000\"]",
+        "[\"\\uABCD\\uEF01\\uabcd\\uef29\\u3456\\u7890\\ud7ff\\ue000 \"]",
+        "[\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\"]",
         "[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -148,6 +150,11 @@ static void refuses(void **state)
         {"[\"\\ud800\\n\"]", "half a surrogate pair"},
         {"[\"\\ud800\\ud800\"]", "half a surrogate pair"},
         {"[\"\x80\"]", "expected UTF-8 text, found byte 0x80"},
+        {"[\"\xbf\xbf\"]", "expected UTF-8 text, found byte 0xbf"},
+        {"[- 1]", "expected a digit, found byte 0x20"},
+        {"[\"\\u00:0\"]", "expected four hexadecimal digits, found ':'"},
+        {"[\"\\u00G0\"]", "expected four hexadecimal digits, found 'G'"},
+        {"[\"\\u00`0\"]", "expected four hexadecimal digits, found '`'"},
         {"[\"\xc3\"]", "expected UTF-8 text"},
         {"[\"\xc0\x80\"]", "expected UTF-8 text"},
         {"[\"\xc1\xbf\"]", "expected UTF-8 text"},

@@ -193,6 +193,7 @@ static void opens_files_from_elsewhere(void **state)
         {"{}", 0, 0},
         {"{}     ", 0, 0},
         {"{\"__metadata__\":{}}", 0, 0},
+        {"{\"\xc2\xa0 \":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, 1},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]}}", 8, 1},
         {"{\"a\":{\"data_offsets\":[0,4],\"shape\":[],\"dtype\":\"\\u004632\"},\"__metadata__\":{\"format\":\"pt\"},"
          "\"b\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1],\"data_offsets\":[4,8]}}  ",
