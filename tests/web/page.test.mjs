@@ -358,7 +358,7 @@ pageTest('the joint model shows eight experts; chips hide and show; a patch tell
 
   const patch = picks[0][0];
   await page.focus(`.routes-cell[data-patch="${patch}"]`);
-  assert.match(await textOf(page, '.readout h3'), new RegExp(`^Scores of patch ${patch + 1},`));
+  assert.match(await textOf(page, '.readout h3'), new RegExp(`^Patch ${patch + 1} on `));
   assert.match(await textOf(page, '.readout-row .readout-kept'), /^kept, gate [01]\.\d\d$/);
   assert.match(await page.$eval(`.routes-cell[data-patch="${patch}"]`, (cell) => cell.getAttribute('aria-label')), new RegExp(`^Patch ${patch + 1}\\. Expert A .*, kept, gate`));
   const weights = await page.$$eval('.routes-table tbody tr', (rows) =>
@@ -372,7 +372,7 @@ pageTest('times stand beside counted multiply-adds, and the ledger compares the 
   const blocks = await page.$$eval('.result', (all) =>
     all.map((block) => ({
       adds: Number(block.querySelector('.adds .n').textContent.replaceAll(',', '')),
-      time: Number(block.querySelector('.time .n').textContent),
+      time: Number(block.querySelector('.time .n').textContent.replaceAll(',', '')),
       calls: block.querySelector('.calls').textContent,
     })),
   );

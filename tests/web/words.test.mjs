@@ -17,6 +17,7 @@ test('numbers', () => {
   assert.equal(percent(0), '0.0 %');
   assert.equal(wholePercent(0.985), '99');
   assert.equal(fixed(-1.25, 1), '\u22121.3');
+  assert.equal(fixed(11115.4, 0), '11,115');
   assert.equal(kibibytes(125000), '122 KiB');
 });
 

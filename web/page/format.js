@@ -38,7 +38,8 @@ export function decimalsForValues(values) {
 }
 
 /** @param {number} value  @param {number} decimals  @returns {string} with a true minus sign */
-export const fixed = (value, decimals) => value.toFixed(decimals).replace('-', '\u2212');
+export const fixed = (value, decimals) =>
+  value.toLocaleString('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).replace('-', '\u2212');
 
 /** @param {number} bytes */
 export const kibibytes = (bytes) => `${count(Math.round(bytes / 1024))} KiB`;

@@ -75,7 +75,7 @@ export const STRINGS = {
   patch: (/** @type {number} */ i) => `Patch ${i + 1}`,
   kept: (/** @type {string} */ gate) => `kept, gate ${gate}`,
   notKept: 'not kept',
-  scores: (/** @type {number} */ i) => `Scores of patch ${i + 1}, between the lowest and highest of the board`,
+  scores: (/** @type {number} */ i) => `Patch ${i + 1} on each expert\u2019s scale of scores`,
   noRouting: 'Nothing is routed while a patch is empty.',
   routesNote: (/** @type {number} */ experts, /** @type {number} */ kept, /** @type {number} */ n) =>
     `${experts} experts; each keeps the ${kept} of ${n} patches with its highest scores.`,
