@@ -1,0 +1,159 @@
+/* Holds one instruction set's vocabulary (src/simd/) to its definition, lane by lane.
+ *
+ * Include with ISA and SIMD_H defined, once per instruction set: every name of the vocabulary gets the set's name
+ * behind it, so that several fit into one program, and KFN(vocabulary_fault) is what there is to call.  Where the
+ * compiler must be told to use the instructions, that is the includer's part. */
+#ifndef VOCABULARY_NAMES
+#define VOCABULARY_NAMES
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KFN_PASTE(name, isa) name##_##isa
+#define KFN_EXPAND(name, isa) KFN_PASTE(name, isa)
+#define KFN(name) KFN_EXPAND(name, ISA)
+
+#define vf KFN(vf)
+#define vf_part KFN(vf_part)
+#define vf_part_of KFN(vf_part_of)
+#define vf_set1 KFN(vf_set1)
+#define vf_load KFN(vf_load)
+#define vf_load_part KFN(vf_load_part)
+#define vf_store KFN(vf_store)
+#define vf_store_part KFN(vf_store_part)
+#define vf_add KFN(vf_add)
+#define vf_mul KFN(vf_mul)
+#define vf_fma KFN(vf_fma)
+#define vf_relu KFN(vf_relu)
+#define vf_sum4 KFN(vf_sum4)
+#define VF_LANES KFN(VF_LANES)
+#define VF_FUSED KFN(VF_FUSED)
+#define VF_TILE_ROWS KFN(VF_TILE_ROWS)
+#define VF_TILE_OUTS KFN(VF_TILE_OUTS)
+#define VF_TILE_REGISTERS KFN(VF_TILE_REGISTERS)
+#define VF_GRADIENT_OUTS KFN(VF_GRADIENT_OUTS)
+#define VF_GRADIENT_VECS KFN(VF_GRADIENT_VECS)
+
+enum { VOCABULARY_LANES = 16 }; /* the widest */
+
+static const float vocabulary_values[] = {0,         -0.0f,   1,       -1,           0.1f,       NAN,  INFINITY,
+                                          -INFINITY, FLT_MAX, FLT_MIN, -FLT_MIN / 8, 16777215.f, -3.7f};
+enum { VOCABULARY_VALUES = sizeof vocabulary_values / sizeof *vocabulary_values };
+
+/* The same bits; any NaN is as good as another. */
+static int vocabulary_same(float got, float want)
+{
+    return isnan(want) ? isnan(got) : memcmp(&got, &want, sizeof got) == 0;
+}
+
+static void vocabulary_fill(float *lanes, int first, int stride)
+{
+    for (int i = 0; i < VOCABULARY_LANES; i++)
+        lanes[i] = vocabulary_values[(first + i * stride) % VOCABULARY_VALUES];
+}
+
+/* The documented order: halves added until four lanes are left, then (v0 + v2) + (v1 + v3). */
+static float vocabulary_sum(const float *lanes, int count)
+{
+    float sum[VOCABULARY_LANES];
+    memcpy(sum, lanes, (size_t)count * sizeof *sum);
+    for (; count > 1; count /= 2)
+        for (int i = 0; i < count / 2; i++)
+            sum[i] += sum[i + count / 2];
+    return sum[0];
+}
+#endif
+
+#include SIMD_H
+
+static const char *KFN(vocabulary_fault_arithmetic)(const float *a, const float *b, const float *c)
+{
+    float add[VOCABULARY_LANES], mul[VOCABULARY_LANES], fma[VOCABULARY_LANES], relu[VOCABULARY_LANES];
+    vf_store(add, vf_add(vf_load(a), vf_load(b)));
+    vf_store(mul, vf_mul(vf_load(a), vf_load(b)));
+    vf_store(fma, vf_fma(vf_load(a), vf_load(b), vf_load(c)));
+    vf_store(relu, vf_relu(vf_load(a)));
+    for (int i = 0; i < VF_LANES; i++) {
+        float product = a[i] * b[i], twice = product + c[i], once = fmaf(a[i], b[i], c[i]);
+        if (!vocabulary_same(add[i], a[i] + b[i]))
+            return "vf_add";
+        if (!vocabulary_same(mul[i], product))
+            return "vf_mul";
+        if (!(VF_FUSED != 1 && vocabulary_same(fma[i], twice)) && !(VF_FUSED != 0 && vocabulary_same(fma[i], once)))
+            return "vf_fma";
+        if (!vocabulary_same(relu[i], a[i] < 0 ? 0 : a[i]))
+            return "vf_relu";
+    }
+    return NULL;
+}
+
+static const char *KFN(vocabulary_fault_sum)(const float *a, const float *b, const float *c, const float *d)
+{
+    const float *of[4] = {a, b, c, d};
+    float sums[4];
+    vf_sum4(sums, vf_load(a), vf_load(b), vf_load(c), vf_load(d));
+    for (int i = 0; i < 4; i++)
+        if (!vocabulary_same(sums[i], vocabulary_sum(of[i], VF_LANES)))
+            return "vf_sum4";
+    return NULL;
+}
+
+/* `count` floats in memory of just that size: an address sanitizer sees a read or a write behind them. */
+static const char *KFN(vocabulary_fault_part)(int32_t count)
+{
+    const char *fault = NULL;
+    float all[VOCABULARY_LANES], *exact = malloc((size_t)count * sizeof *exact);
+    if (!exact)
+        return "malloc";
+    for (int i = 0; i < count; i++)
+        exact[i] = (float)(i + 1);
+    vf loaded = vf_load_part(exact, vf_part_of(count));
+    vf_store(all, loaded);
+    for (int i = 0; i < VF_LANES; i++)
+        if (!vocabulary_same(all[i], i < count ? (float)(i + 1) : 0))
+            fault = "vf_load_part";
+    vf_store(all, vf_set1(7));
+    vf_store_part(all, vf_add(loaded, loaded), vf_part_of(count));
+    for (int i = 0; i < VF_LANES; i++)
+        if (!vocabulary_same(all[i], i < count ? 2 * (float)(i + 1) : 7))
+            fault = "vf_store_part or vf_set1";
+    vf_store_part(exact, vf_set1(3), vf_part_of(count));
+    for (int i = 0; i < count; i++)
+        if (exact[i] != 3)
+            fault = "vf_store_part";
+    free(exact);
+    return fault;
+}
+
+/* The first operation found wrong, or NULL. */
+static const char *KFN(vocabulary_fault)(void)
+{
+    const char *fault = NULL;
+    for (int i = 0; i < VOCABULARY_VALUES; i++)
+        for (int j = 0; j < VOCABULARY_VALUES; j++) {
+            /* One float in, so that no load is aligned. */
+            float a[VOCABULARY_LANES + 1], b[VOCABULARY_LANES + 1], c[VOCABULARY_LANES + 1];
+            vocabulary_fill(a + 1, i, 1);
+            vocabulary_fill(b + 1, j, 2);
+            vocabulary_fill(c + 1, i + j, 3);
+            if (!fault)
+                fault = KFN(vocabulary_fault_arithmetic)(a + 1, b + 1, c + 1);
+        }
+    for (int seed = 0; seed < 50; seed++) {
+        float of[4][VOCABULARY_LANES];
+        for (int i = 0; i < 4 * VOCABULARY_LANES; i++)
+            of[i / VOCABULARY_LANES][i % VOCABULARY_LANES] = sinf((float)(seed * 64 + i)) * (float)(1 + i % 5);
+        if (seed % 10 == 0)
+            of[seed / 10 % 4][seed % VF_LANES] = NAN;
+        if (!fault)
+            fault = KFN(vocabulary_fault_sum)(of[0], of[1], of[2], of[3]);
+    }
+    for (int32_t count = 1; count <= VF_LANES; count++)
+        if (!fault)
+            fault = KFN(vocabulary_fault_part)(count);
+    return fault;
+}
+
+#undef VF_NAME

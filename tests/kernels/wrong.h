@@ -1,0 +1,246 @@
+/* Kernels that are wrong on purpose, each in one way that a real kernel could be.  The harness must catch every one;
+ * the right answers that they spoil are the scalar kernels'. */
+#ifndef WRONG_KERNELS_H
+#define WRONG_KERNELS_H
+
+#include "kernels/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FORWARD(name)                                                                                                  \
+    static void name(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows, struct patch_shape shape,        \
+                     const float *panels, const float *bias, int32_t outs, int32_t relu)
+#define RIGHT_FORWARD(y, x, rows, shape, bias, relu)                                                                   \
+    kernels_at(0)->patch_forward(y, y_step, x, rows, shape, panels, bias, outs, relu)
+
+FORWARD(forward_shifted)
+{
+    RIGHT_FORWARD(y + 1, x, rows, shape, bias, relu);
+}
+
+FORWARD(forward_without_last_float) /* of the patch */
+{
+    size_t floats = shape.runs && shape.run ? (size_t)(shape.runs - 1) * (size_t)shape.step + (size_t)shape.run : 0;
+    if (!floats || !rows) {
+        RIGHT_FORWARD(y, x, rows, shape, bias, relu);
+        return;
+    }
+    float *cut = malloc(floats * sizeof *cut);
+    for (int32_t i = 0; i < rows; i++) {
+        const float *row = cut;
+        memcpy(cut, x[i], floats * sizeof *cut);
+        cut[floats - 1] = 0;
+        RIGHT_FORWARD(y + i * y_step, &row, 1, shape, bias, relu);
+    }
+    free(cut);
+}
+
+FORWARD(forward_without_last_row)
+{
+    RIGHT_FORWARD(y, x, rows ? rows - 1 : 0, shape, bias, relu);
+}
+
+FORWARD(forward_relu_missing_once)
+{
+    RIGHT_FORWARD(y, x, rows, shape, bias, relu);
+    if (rows && outs && relu) {
+        float *plain = malloc((size_t)rows * (size_t)y_step * sizeof *plain);
+        RIGHT_FORWARD(plain, x, rows, shape, bias, 0);
+        y[(rows - 1) * y_step + outs - 1] = plain[(rows - 1) * y_step + outs - 1];
+        free(plain);
+    }
+}
+
+FORWARD(forward_relu_drops_nan)
+{
+    RIGHT_FORWARD(y, x, rows, shape, bias, relu);
+    for (int32_t i = 0; i < rows && relu; i++)
+        for (int32_t o = 0; o < outs; o++)
+            y[i * y_step + o] = y[i * y_step + o] > 0 ? y[i * y_step + o] : 0;
+}
+
+FORWARD(forward_outputs_swapped)
+{
+    RIGHT_FORWARD(y, x, rows, shape, bias, relu);
+    if (rows && outs > 1) {
+        float first = y[0];
+        y[0] = y[1];
+        y[1] = first;
+    }
+}
+
+FORWARD(forward_writes_behind)
+{
+    RIGHT_FORWARD(y, x, rows, shape, bias, relu);
+    if (rows && outs && y_step > outs)
+        y[outs] = 0;
+}
+
+FORWARD(forward_reads_between_runs)
+{
+    RIGHT_FORWARD(y, x, rows, shape, bias, relu);
+    if (rows && outs && shape.runs > 1 && shape.step > shape.run)
+        y[0] += 0 * x[0][shape.run];
+}
+
+FORWARD(forward_without_bias)
+{
+    RIGHT_FORWARD(y, x, rows, shape, NULL, relu);
+    (void)bias;
+}
+
+FORWARD(forward_ignores_step)
+{
+    shape.step = shape.run;
+    RIGHT_FORWARD(y, x, rows, shape, bias, relu);
+}
+
+FORWARD(forward_one_tile_shape_wrong)
+{
+    RIGHT_FORWARD(y, x, rows, shape, bias, relu);
+    if (rows == 7 && outs == 5)
+        y[6 * y_step + 4] = y[5 * y_step + 4];
+}
+
+FORWARD(forward_slightly_off) /* as half-precision products would be, or nearly */
+{
+    RIGHT_FORWARD(y, x, rows, shape, bias, relu);
+    for (int32_t i = 0; i < rows; i++)
+        for (int32_t o = 0; o < outs; o++)
+            y[i * y_step + o] *= 1 + 1e-4f;
+}
+
+#define GRADIENT(name)                                                                                                 \
+    static void name(float *dw, const float *const *x, int32_t rows, struct patch_shape shape, const float *dy,        \
+                     ptrdiff_t dy_step, int32_t outs)
+#define RIGHT_GRADIENT(dw, x, rows, dy, dy_step) kernels_at(0)->patch_gradient(dw, x, rows, shape, dy, dy_step, outs)
+
+GRADIENT(gradient_forgets_what_was_there)
+{
+    memset(dw, 0, (size_t)outs * (size_t)shape.runs * (size_t)shape.run * sizeof *dw);
+    RIGHT_GRADIENT(dw, x, rows, dy, dy_step);
+}
+
+GRADIENT(gradient_without_last_row)
+{
+    RIGHT_GRADIENT(dw, x, rows ? rows - 1 : 0, dy, dy_step);
+}
+
+GRADIENT(gradient_repeats_a_block) /* of 64 rows */
+{
+    RIGHT_GRADIENT(dw, x, rows, dy, dy_step);
+    if (rows > 64)
+        RIGHT_GRADIENT(dw, x, 1, dy, dy_step);
+}
+
+GRADIENT(gradient_ignores_dy_step)
+{
+    RIGHT_GRADIENT(dw, x, rows, dy, outs);
+    (void)dy_step;
+}
+
+GRADIENT(gradient_without_last_float)
+{
+    size_t count = (size_t)outs * (size_t)shape.runs * (size_t)shape.run;
+    float last = count ? dw[count - 1] : 0;
+    RIGHT_GRADIENT(dw, x, rows, dy, dy_step);
+    if (count)
+        dw[count - 1] = last;
+}
+
+GRADIENT(gradient_writes_behind)
+{
+    RIGHT_GRADIENT(dw, x, rows, dy, dy_step);
+    dw[-1] = 0;
+}
+
+#define GATED(name)                                                                                                    \
+    static void name(float *y, const float *x, const float *gates, float scale, int32_t rows, int32_t count)
+#define RIGHT_GATED(gates, scale, rows) kernels_at(0)->gated_sum(y, x, gates, scale, rows, count)
+
+GATED(gated_without_gates)
+{
+    RIGHT_GATED(NULL, scale, rows);
+    (void)gates;
+}
+
+GATED(gated_without_scale)
+{
+    RIGHT_GATED(gates, 1, rows);
+    (void)scale;
+}
+
+GATED(gated_without_last_row)
+{
+    RIGHT_GATED(gates, scale, rows ? rows - 1 : 0);
+}
+
+GATED(gated_writes_behind)
+{
+    RIGHT_GATED(gates, scale, rows);
+    y[-1] = 0;
+}
+
+static void relu_without_last(float *y, const float *x, size_t count)
+{
+    kernels_at(0)->relu(y, x, count ? count - 1 : 0);
+}
+
+static void relu_drops_nan(float *y, const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] = x[i] > 0 ? x[i] : 0;
+}
+
+static void relu_writes_behind(float *y, const float *x, size_t count)
+{
+    kernels_at(0)->relu(y, x, count);
+    y[-1] = 0;
+}
+
+static void axpy_forgets_what_was_there(float *y, float a, const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] = a * x[i];
+}
+
+static void axpy_without_last(float *y, float a, const float *x, size_t count)
+{
+    kernels_at(0)->axpy(y, a, x, count ? count - 1 : 0);
+}
+
+static const struct wrong_kernel {
+    const char *what;
+    struct kernels instead; /* one function, the others NULL */
+} wrong_kernels[] = {
+    {"forward_shifted", {.patch_forward = forward_shifted}},
+    {"forward_without_last_float", {.patch_forward = forward_without_last_float}},
+    {"forward_without_last_row", {.patch_forward = forward_without_last_row}},
+    {"forward_relu_missing_once", {.patch_forward = forward_relu_missing_once}},
+    {"forward_relu_drops_nan", {.patch_forward = forward_relu_drops_nan}},
+    {"forward_outputs_swapped", {.patch_forward = forward_outputs_swapped}},
+    {"forward_writes_behind", {.patch_forward = forward_writes_behind}},
+    {"forward_reads_between_runs", {.patch_forward = forward_reads_between_runs}},
+    {"forward_without_bias", {.patch_forward = forward_without_bias}},
+    {"forward_ignores_step", {.patch_forward = forward_ignores_step}},
+    {"forward_one_tile_shape_wrong", {.patch_forward = forward_one_tile_shape_wrong}},
+    {"forward_slightly_off", {.patch_forward = forward_slightly_off}},
+    {"gradient_forgets_what_was_there", {.patch_gradient = gradient_forgets_what_was_there}},
+    {"gradient_without_last_row", {.patch_gradient = gradient_without_last_row}},
+    {"gradient_repeats_a_block", {.patch_gradient = gradient_repeats_a_block}},
+    {"gradient_ignores_dy_step", {.patch_gradient = gradient_ignores_dy_step}},
+    {"gradient_without_last_float", {.patch_gradient = gradient_without_last_float}},
+    {"gradient_writes_behind", {.patch_gradient = gradient_writes_behind}},
+    {"gated_without_gates", {.gated_sum = gated_without_gates}},
+    {"gated_without_scale", {.gated_sum = gated_without_scale}},
+    {"gated_without_last_row", {.gated_sum = gated_without_last_row}},
+    {"gated_writes_behind", {.gated_sum = gated_writes_behind}},
+    {"relu_without_last", {.relu = relu_without_last}},
+    {"relu_drops_nan", {.relu = relu_drops_nan}},
+    {"relu_writes_behind", {.relu = relu_writes_behind}},
+    {"axpy_forgets_what_was_there", {.axpy = axpy_forgets_what_was_there}},
+    {"axpy_without_last", {.axpy = axpy_without_last}},
+};
+
+#endif
