@@ -99,9 +99,9 @@ $$(foreach isa,$$(ISAS_$(1)),$$(eval $$(call HOST_KERNELS,$(1),$$(isa))))
 $$(USES_ID:%.c=build/$(1)/%.o): build/id
 
 build/$(1)/libpmoe.a: $$(OBJ_$(1))
-	@rm -f $$@
 	$$(call say,archive,$$@)
-	$$(Q)ar rcs $$@ $$^
+	@rm -f $$@.new
+	$$(Q)ar rcs $$@.new $$^ && mv -f $$@.new $$@
 
 build/$(1)/bin/pmoe: $$(CLI_C:%.c=build/$(1)/%.o) build/$(1)/libpmoe.a
 	@mkdir -p $$(@D)

@@ -106,8 +106,9 @@ function otherSteps() {
         { name: 'sizes', command: ['node', 'build_scripts/check_sizes.mjs'] },
         { name: 'shell scripts', command: ['shellcheck', ...scripts] },
         { name: 'public header alone', command: ['gcc', '-std=c11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', 'src/pmoe.h'] },
-        ...readdirSync('tests')
-            .flatMap((folder) => filesOf(join('tests', folder), /\.test\.mjs$/))
+        ...readdirSync('tests', { withFileTypes: true })
+            .filter((entry) => entry.isDirectory())
+            .flatMap(({ name }) => filesOf(join('tests', name), /\.test\.mjs$/))
             .map((file) => ({
                 name: `node ${stem(stem(file))}`,
                 command: ['node', '--test', '--test-reporter=tap', file],
