@@ -11,7 +11,7 @@
 
 /* In the order in which a new user meets them. */
 static const struct command *const commands[] = {
-    &command_predict, &command_info,          &command_eval,          &command_bench,    &command_board,
+    &command_predict, &command_info,          &command_eval,          &command_bench,     &command_board,
     &command_train,   &command_study_samples, &command_study_routing, &command_self_test,
 };
 
