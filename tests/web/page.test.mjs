@@ -120,7 +120,7 @@ pageTest('a recorded result shows before any script has run', { scripts: false }
   assert.deepEqual(Object.keys(classes), ['cnn', 'separate', 'joint']);
   for (const label of Object.values(classes)) assert.match(label, /^[01]$/);
   assert.deepEqual((await tablePicks(page)).map((picks) => picks.length), [2, 2]);
-  assert.match(await textOf(page, '.where'), /^Recorded: /);
+  assert.match(await textOf(page, '.where'), /^Recorded in /);
   const picture = await page.$eval('.board-picture', (element) => getComputedStyle(element).backgroundImage);
   assert.match(picture, /recorded\.png/);
 });
@@ -434,7 +434,7 @@ test('a missing model leaves the recorded result and says what is missing', asyn
   await untilText(page, '#alert', (text) => text !== '');
   assert.equal(await textOf(page, '#alert'), 'mosaic-joint.safetensors could not be loaded: the server answered 404.');
   assert.equal(await textOf(page, '#engine-line'), 'engine: not running');
-  assert.match(await textOf(page, '.where'), /^Recorded: /);
+  assert.match(await textOf(page, '.where'), /^Recorded in /);
   for (const label of Object.values(await said(page))) assert.match(label, /^[01]$/);
   await page.close();
 });

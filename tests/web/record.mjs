@@ -38,7 +38,7 @@ try {
   await page.waitForSelector('html[data-timed]');
   const engine = await page.$eval('html', (html) => html.dataset.engine);
   const version = (await browser.version()).replace(/^[A-Za-z]*Chrome/, 'Chromium').replace(/\.\d+\.\d+$/, '');
-  const where = `Recorded: ${version.replace('/', ' ')} on ${cpus()[0].model.trim()}, wasm ${engine}, one thread; \u00b1 is half the interquartile range.`;
+  const where = `Recorded in ${version.replace('/', ' ')} on ${cpus()[0].model.trim()}, wasm ${engine}, one thread; \u00b1 is half the interquartile range.`;
   const recorded = await page.evaluate((ids, note) => {
     for (const element of document.querySelectorAll('.is-off')) element.remove();
     for (const element of document.querySelectorAll('[style]')) element.removeAttribute('style');

@@ -21,14 +21,23 @@ import { STRINGS } from '../page/strings.js';
 
 const COLUMN = 16; /* of the class chart's coordinates */
 const RISE = 26;
+const FEW_CLASSES = 4; /* more take a line of their own where space is short */
 
 export class PmoeResult extends HTMLElement {
   /** @type {Row[]} */
   #rows = [];
+  /** where the times came from that the markup brought along; '' once they are gone */
+  #recorded = '';
 
   /** @param {Row[]} rows  the first is what the others are measured against */
   setModels(rows) {
+    const first = !this.#rows.length;
     this.#rows = rows;
+    if (first && this.#holds(rows)) {
+      this.#recorded = find(this, '.where').textContent ?? '';
+      return;
+    }
+    this.#recorded = '';
     this.replaceChildren(
       html('ul', { class: 'results', role: 'list' }, ...rows.map(makeBlock)),
       html(
@@ -40,6 +49,12 @@ export class PmoeResult extends HTMLElement {
       html('p', { class: 'caption where' }),
     );
     this.#showLedger([]);
+  }
+
+  /** The recorded markup is of these very models: its times stand until there are others.  @param {Row[]} rows */
+  #holds(rows) {
+    const found = [...this.querySelectorAll('.result')].map((block) => [/** @type {HTMLElement} */ (block).dataset.model, block.querySelector('.adds .n')?.textContent]);
+    return JSON.stringify(found) === JSON.stringify(rows.map((row) => [row.id, count(row.multiplyAdds)]));
   }
 
   /** @param {Prediction[]|null} predictions  in the order of the rows; null: nothing is predicted */
@@ -60,17 +75,18 @@ export class PmoeResult extends HTMLElement {
     const decimals = decimalsFor(spreads);
     timings.forEach((timing, i) => {
       const block = this.#block(this.#rows[i].id);
-      find(block, '.time').classList.remove('is-waiting');
       find(block, '.time .n').textContent = fixed(timing.medianUs, decimals);
       find(block, '.time .spread').textContent = STRINGS.spread(fixed(spreads[i], decimals));
       find(block, '.calls').textContent = STRINGS.calls(count(timing.samples), count(timing.calls));
     });
     this.#showLedger(timings);
+    this.#recorded = '';
     this.note(where);
   }
 
-  /** No times for these models yet. */
+  /** The times shown are of something else. */
   clearTimings() {
+    this.#recorded = '';
     for (const row of this.#rows) {
       const block = this.#block(row.id);
       find(block, '.time .n').textContent = '\u2013';
@@ -82,7 +98,7 @@ export class PmoeResult extends HTMLElement {
 
   /** @param {string} text */
   note(text) {
-    find(this, '.where').textContent = text;
+    find(this, '.where').textContent = this.#recorded ? STRINGS.untilThen(text, this.#recorded) : text;
   }
 
   /** @param {string} id */
@@ -112,12 +128,16 @@ function makeBlock(row) {
   const how = row.experts ? STRINGS.somePatches(row.experts, row.kept) : STRINGS.allPatches(row.patches);
   return html(
     'li',
-    { class: 'result', 'data-model': row.id },
+    { class: row.classes.length > FEW_CLASSES ? 'result has-many' : 'result', 'data-model': row.id },
     html('div', { class: 'who' }, html('h3', {}, row.label), html('p', { class: 'caption' }, how)),
     svg('svg', { class: 'classes', viewBox: `0 0 ${row.classes.length * COLUMN} ${RISE + 14}`, 'aria-hidden': 'true' }, ...classChart(row.classes, null)),
     html('p', { class: 'answer' }, html('span', { class: 'answer-class' }, '\u2013'), ' ', html('span', { class: 'answer-percent' })),
-    html('p', { class: 'adds' }, html('span', { class: 'n' }, count(row.multiplyAdds)), ` ${STRINGS.multiplyAdds}`),
-    html('p', { class: 'time' }, html('span', { class: 'n' }, '\u2013'), ` ${STRINGS.unit} `, html('span', { class: 'spread' })),
+    html(
+      'div',
+      { class: 'cost' },
+      html('p', { class: 'adds' }, html('span', { class: 'n' }, count(row.multiplyAdds)), ` ${STRINGS.multiplyAdds}`),
+      html('p', { class: 'time' }, html('span', { class: 'n' }, '\u2013'), ` ${STRINGS.unit} `, html('span', { class: 'spread' })),
+    ),
     html('p', { class: 'calls caption' }, STRINGS.notMeasured),
   );
 }

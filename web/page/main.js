@@ -144,6 +144,7 @@ async function chooseVariant(variant) {
     if (session) {
       await session.start(variant);
       showEngine(session);
+      parts.result.clearTimings();
       remember();
       changed();
     } else await start();
@@ -172,7 +173,7 @@ function showChoice(id, entries, pressed, choose) {
     });
     return button;
   });
-  find(document, `#${id}`).replaceChildren(...(entries.length > 1 ? buttons : []));
+  find(document, `#${id}`).replaceChildren(...buttons);
 }
 
 function showModels() {
@@ -191,7 +192,7 @@ function showModels() {
     })),
   );
   find(document, '#task').textContent = set().task;
-  showChoice('sets', SETS, state.set, (id) => attempt(() => chooseSet(/** @type {'mosaic'|'mosaic10'} */ (id))));
+  if (SETS.length > 1) showChoice('sets', SETS, state.set, (id) => attempt(() => chooseSet(/** @type {'mosaic'|'mosaic10'} */ (id))));
   showRouted();
 }
 

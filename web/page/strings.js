@@ -100,7 +100,8 @@ export const STRINGS = {
   measuredHere: (/** @type {string} */ step) =>
     `Measured in this browser, one thread, one image at a time; \u00b1 is half the interquartile range; ` +
     `smallest step of the clock ${step}.`,
-  measuringNow: 'Measuring now. The board stays in use; a change starts it again.',
+  measuringNow: 'Measuring now.',
+  untilThen: (/** @type {string} */ now, /** @type {string} */ recorded) => `${now} Until then: ${recorded[0].toLowerCase()}${recorded.slice(1)}`,
   timingWaits: 'Times are taken when the board rests.',
 
   /* announcements: one sentence a model, one for each of the few experts */
