@@ -113,6 +113,11 @@ build/$(1)/units/%: build/$(1)/tests/units/%.o build/$(1)/libpmoe.a
 	$$(call say,link,$$@)
 	$$(Q)$$(CC_$(1)) $$(LINK_UNITS_$(1)) $$^ $$(CMOCKA_$(1)) -lm -lpthread -o $$@
 
+build/$(1)/hosts/%: build/$(1)/tests/hosts/%.o build/$(1)/libpmoe.a
+	@mkdir -p $$(@D)
+	$$(call say,link,$$@)
+	$$(Q)$$(CC_$(1)) $$(LINK_$(1)) $$^ -lm -lpthread -o $$@
+
 -include $$(shell find build/$(1) -name '*.d' 2>/dev/null)
 endef
 
@@ -145,6 +150,7 @@ FUZZERS       := $(FUZZ_C:tests/fuzz/%.c=build/sanitize/fuzz/%)
 FUZZ_SECONDS  ?= 300
 TEST_PROGRAMS := $(UNITS:%=build/native/units/%) $(UNITS:%=build/sanitize/units/%) \
                  $(QEMU_UNITS:%=build/aarch64/units/%) $(FUZZERS) \
+                 build/native/hosts/answers \
                  $(if $(CLI_C),build/pmoe build/sanitize/bin/pmoe build/aarch64/bin/pmoe) \
                  $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
 

@@ -235,6 +235,7 @@ typedef struct pmoe_recipe {
     const char *divisor;      /* "n" or "l": what pooling divides by */
     int32_t samples;          /* N boards an epoch, numbers 0 .. N-1 of the seed's sequence */
     int32_t fresh;            /* 1: epoch e trains on boards e*N .. e*N+N-1, never the same twice */
+    int32_t shift;            /* each cell of a training board is moved by up to so many pixels, anew each time */
     int32_t batch, epochs;
     float rate;               /* of SGD; no momentum */
     float rate_end;           /* reached by a straight line over the epochs; equal to rate: constant */

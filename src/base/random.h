@@ -16,6 +16,7 @@ enum random_stream {
     RANDOM_BOARD,    /* composition of boards */
     RANDOM_GOLDEN,   /* test inputs of golden outputs */
     RANDOM_CHECK,    /* test inputs of the kernel harness */
+    RANDOM_AUGMENT,  /* changes of training boards */
     RANDOM_BOOTSTRAP,/* resampling of timings */
 };
 

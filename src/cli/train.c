@@ -16,7 +16,8 @@
 
 struct train_options {
     const char *data, *out, *checkpoint, *resume, *gate, *divisor, *output, *isa;
-    int64_t seed, threads, samples, batch, epochs, router_epochs, filters, experts, kept, boards, checkpoint_every;
+    int64_t seed, threads, samples, batch, epochs, router_epochs, filters, experts, kept, shift, boards,
+        checkpoint_every;
     double rate, rate_end, router_rate;
     int32_t json;
 };
@@ -39,6 +40,8 @@ static const struct option options[] = {
     {"filters", OPTION_INT, AT(filters), NULL, "m, of all experts together", "N", 1, MOST, NULL, 0},
     {"experts", OPTION_INT, AT(experts), NULL, "k", "N", 1, MOST, NULL, 0},
     {"kept", OPTION_INT, AT(kept), NULL, "l, patches that each expert keeps", "N", 1, MOST, NULL, 0},
+    {"shift", OPTION_INT, AT(shift), "-1", "move each cell by up to so many pixels; -1: the recipe's", "N", -1, 14,
+     NULL, 0},
     {"gate", OPTION_TEXT, AT(gate), NULL, "topl_softmax or softmax_topl", "FORM", 0, 0, NULL, 0},
     {"divisor", OPTION_TEXT, AT(divisor), NULL, "what pooling divides by, n or l", "D", 0, 0, NULL, 0},
     {"output", OPTION_TEXT, AT(output), NULL, "output layer: normal, sign or trained", "HOW", 0, 0, NULL, 0},
@@ -104,6 +107,8 @@ static void override_recipe(pmoe_recipe *recipe, const struct train_options *giv
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (words[i].given)
             *words[i].field = words[i].given;
+    if (given->shift >= 0)
+        recipe->shift = (int32_t)given->shift;
     recipe->seed = (uint64_t)given->seed;
 }
 

@@ -191,6 +191,7 @@ pmoe_status recipe_check(const pmoe_recipe *recipe, pmoe_error *error)
 {
     TRY(check_range(recipe, "filters", recipe->filters, 1, GRAPH_MAX_CHANNELS, error));
     TRY(check_range(recipe, "samples", recipe->samples, 1, 100000000, error));
+    TRY(check_range(recipe, "shift", recipe->shift, 0, PMOE_CELL / 2, error));
     TRY(check_range(recipe, "batch", recipe->batch, 1, 4096, error));
     TRY(check_range(recipe, "epochs", recipe->epochs, 0, 1000000, error));
     TRY(check_range(recipe, "router_epochs", recipe->router_epochs, 0, 1000000, error));
@@ -349,6 +350,7 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
     json_add_text(&json, "divisor", recipe->divisor);
     json_add_int(&json, "samples", recipe->samples);
     json_add_bool(&json, "fresh", recipe->fresh);
+    json_add_int(&json, "shift", recipe->shift);
     json_add_int(&json, "batch", recipe->batch);
     json_add_int(&json, "epochs", recipe->epochs);
     json_add_number(&json, "rate", (double)recipe->rate, 9);

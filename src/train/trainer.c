@@ -153,6 +153,26 @@ static uint64_t board_number(const pmoe_trainer *trainer, int32_t sample)
     return first + (uint64_t)sample;
 }
 
+/* Move every cell of a board by up to `most` pixels each way, edges filled with black: no board is seen twice. */
+static void shift_cells(struct random *random, int32_t most, uint8_t *pixels)
+{
+    uint32_t choices = (uint32_t)(2 * most + 1);
+    for (int32_t cell = 0; cell < PMOE_CELLS; cell++) {
+        int32_t right = (int32_t)random_below(random, choices) - most,
+                down = (int32_t)random_below(random, choices) - most;
+        uint8_t *corner = pixels + cell / PMOE_GRID * PMOE_CELL * PMOE_BOARD + cell % PMOE_GRID * PMOE_CELL;
+        uint8_t moved[PMOE_CELL][PMOE_CELL] = {{0}};
+        for (int32_t y = 0; y < PMOE_CELL; y++)
+            for (int32_t x = 0; x < PMOE_CELL; x++) {
+                int32_t to_y = y + down, to_x = x + right;
+                if (to_y >= 0 && to_y < PMOE_CELL && to_x >= 0 && to_x < PMOE_CELL)
+                    moved[to_y][to_x] = corner[y * PMOE_BOARD + x];
+            }
+        for (int32_t y = 0; y < PMOE_CELL; y++)
+            memcpy(corner + y * PMOE_BOARD, moved[y], PMOE_CELL);
+    }
+}
+
 /* Compose a board as floats; returns its label, or -1. */
 static int32_t load_board(const pmoe_trainer *trainer, int32_t sample, uint8_t *pixels, float *image)
 {
@@ -160,6 +180,11 @@ static int32_t load_board(const pmoe_trainer *trainer, int32_t sample, uint8_t *
     if (pmoe_board(trainer->digits, trainer->recipe.set, trainer->recipe.seed, board_number(trainer, sample), pixels,
                    &truth, NULL) != PMOE_OK)
         return -1;
+    if (trainer->recipe.shift) {
+        uint64_t use = (uint64_t)trainer->epoch * (uint64_t)trainer->recipe.samples + (uint64_t)sample;
+        struct random random = random_at(trainer->recipe.seed, RANDOM_AUGMENT, use);
+        shift_cells(&random, trainer->recipe.shift, pixels);
+    }
     pmoe_bytes_to_floats(pixels, BOARD_PIXELS, image);
     return truth.label;
 }

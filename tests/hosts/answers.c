@@ -1,0 +1,194 @@
+/* What this host answers on many boards, for comparing hosts and instruction sets.
+ *
+ *     answers ISA BOARDS IMAGES LABELS MODEL...
+ *
+ * composes boards 0 .. BOARDS-1 of seed 1 from the two IDX files (each model's set follows from its classes) and prints
+ * one JSON object a line: {"model", "board", "logits", "picks"}.  With ISA "oracle" the double-precision oracle
+ * answers, and adds "bounds", what float rounding may do to each logit, and "margin": above 0 no rounding can change a
+ * pick. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "model/model.h"
+#include "model/safetensors.h"
+#include "train/oracle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIXELS = PMOE_BOARD * PMOE_BOARD, MOST_OUTPUTS = 16 };
+
+struct bytes {
+    void *at;
+    size_t count;
+};
+
+static struct bytes read_file(const char *path)
+{
+    struct bytes bytes = {NULL, 0};
+    FILE *file = fopen(path, "rb");
+    if (!file || fseek(file, 0, SEEK_END) != 0) {
+        fprintf(stderr, "answers: %s: cannot be read\n", path);
+        exit(1);
+    }
+    bytes.count = (size_t)ftell(file);
+    rewind(file);
+    bytes.at = malloc(bytes.count + 1);
+    if (!bytes.at || fread(bytes.at, 1, bytes.count, file) != bytes.count)
+        exit(1);
+    fclose(file);
+    return bytes;
+}
+
+static void require(pmoe_status status, const pmoe_error *error)
+{
+    if (status == PMOE_OK)
+        return;
+    fprintf(stderr, "answers: %s\n", error->text);
+    exit(1);
+}
+
+static void print_numbers(const char *key, const double *values, int32_t count)
+{
+    printf(", \"%s\": [", key);
+    for (int32_t i = 0; i < count; i++)
+        printf("%s%.17g", i ? ", " : "", values[i]);
+    printf("]");
+}
+
+static void print_picks(const int32_t *picks, int32_t experts, int32_t kept)
+{
+    printf(", \"picks\": [");
+    for (int32_t s = 0; s < experts; s++) {
+        printf("%s[", s ? ", " : "");
+        for (int32_t j = 0; j < kept; j++)
+            printf("%s%d", j ? ", " : "", (int)picks[s * kept + j]);
+        printf("]");
+    }
+    printf("]");
+}
+
+/* ---- The oracle's weights: the file's, as doubles ---- */
+
+static double **read_doubles(struct bytes file, const struct graph *graph)
+{
+    pmoe_allocator allocator = allocator_or_malloc(NULL);
+    pmoe_error error;
+    struct safetensors view;
+    require(safetensors_open(file.at, file.count, &allocator, &view, &error), &error);
+    double **tensors = calloc((size_t)graph->tensors, sizeof *tensors);
+    for (int32_t t = 0; tensors && t < graph->tensors; t++) {
+        struct safetensors_entry entry;
+        size_t count = (size_t)graph->tensor[t].count;
+        float *values = malloc(count * sizeof *values);
+        tensors[t] = malloc(count * sizeof **tensors);
+        if (!values || !tensors[t] || !safetensors_find(&view, graph->tensor[t].name, &entry))
+            exit(1);
+        tensor_from_file(graph, t, entry.bytes, values);
+        for (size_t i = 0; i < count; i++)
+            tensors[t][i] = (double)values[i];
+        free(values);
+    }
+    safetensors_close(&view, &allocator);
+    return tensors;
+}
+
+/* ---- Answers ---- */
+
+static void compose(const pmoe_digits *digits, const pmoe_model *model, uint64_t board, float *image)
+{
+    uint8_t pixels[PIXELS];
+    pmoe_error error;
+    pmoe_board_set set = model->graph.classes == 2 ? PMOE_MOSAIC : PMOE_MOSAIC10;
+    require(pmoe_board(digits, set, 1, board, pixels, NULL, &error), &error);
+    pmoe_bytes_to_floats(pixels, PIXELS, image);
+}
+
+static void answer_oracle(const pmoe_model *model, struct bytes file, const pmoe_digits *digits, int32_t boards)
+{
+    const struct graph *graph = &model->graph;
+    pmoe_allocator allocator = allocator_or_malloc(NULL);
+    pmoe_error error;
+    struct oracle *oracle;
+    double **tensors = read_doubles(file, graph), exact[PIXELS], logits[MOST_OUTPUTS], bounds[MOST_OUTPUTS];
+    float image[PIXELS];
+    require(oracle_open(graph, &allocator, &oracle, &error), &error);
+    for (int32_t b = 0; b < boards; b++) {
+        compose(digits, model, (uint64_t)b, image);
+        for (int i = 0; i < PIXELS; i++)
+            exact[i] = (double)image[i];
+        oracle_forward(oracle, (const double *const *)tensors, exact);
+        for (int32_t o = 0; o < graph->outputs; o++) {
+            logits[o] = oracle_logit(oracle, o);
+            bounds[o] = oracle_bound(oracle, o);
+        }
+        printf("{\"model\": \"%s\", \"board\": %d", graph->name, (int)b);
+        print_numbers("logits", logits, graph->outputs);
+        print_numbers("bounds", bounds, graph->outputs);
+        if (model->routed >= 0) {
+            const struct layer *layer = &graph->layer[model->routed];
+            print_picks(oracle_picks(oracle, model->routed), layer->experts, layer->kept);
+        }
+        double margin = oracle_margin(oracle);
+        printf(", \"margin\": %.6g}\n", margin < 1e30 ? margin : 1e30);
+    }
+    oracle_close(&oracle);
+    for (int32_t t = 0; t < graph->tensors; t++)
+        free(tensors[t]);
+    free(tensors);
+}
+
+static void answer(const pmoe_model *model, const pmoe_digits *digits, int32_t boards)
+{
+    pmoe_error error;
+    pmoe_run *run;
+    float image[PIXELS], logits[MOST_OUTPUTS];
+    double wide[MOST_OUTPUTS];
+    require(pmoe_run_open(model, 1, &run, &error), &error);
+    for (int32_t b = 0; b < boards; b++) {
+        compose(digits, model, (uint64_t)b, image);
+        error = (pmoe_error){.text = "the forward pass was refused"};
+        require(pmoe_forward(run, image, 1, logits), &error);
+        for (int32_t o = 0; o < model->graph.outputs; o++)
+            wide[o] = (double)logits[o];
+        printf("{\"model\": \"%s\", \"board\": %d", model->graph.name, (int)b);
+        print_numbers("logits", wide, model->graph.outputs);
+        pmoe_routing routing = pmoe_run_routing(run, 0);
+        if (routing.experts)
+            print_picks(routing.picks, routing.experts, routing.kept);
+        printf("}\n");
+    }
+    pmoe_run_close(&run);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 6) {
+        fprintf(stderr, "usage: answers ISA BOARDS IMAGES LABELS MODEL...\n");
+        return 1;
+    }
+    int is_oracle = strcmp(argv[1], "oracle") == 0;
+    int32_t boards = atoi(argv[2]);
+    struct bytes images = read_file(argv[3]), labels = read_file(argv[4]);
+    pmoe_digits *digits;
+    pmoe_error error;
+    require(pmoe_digits_open(images.at, images.count, labels.at, labels.count, NULL, &digits, &error), &error);
+    pmoe_options options = {.isa = is_oracle ? "scalar" : argv[1]};
+    for (int i = 5; i < argc; i++) {
+        struct bytes file = read_file(argv[i]);
+        pmoe_model *model;
+        require(pmoe_model_open(file.at, file.count, &options, &model, &error), &error);
+        if (model->graph.outputs > MOST_OUTPUTS)
+            return 1;
+        if (is_oracle)
+            answer_oracle(model, file, digits, boards);
+        else
+            answer(model, digits, boards);
+        pmoe_model_close(&model);
+        free(file.at);
+    }
+    pmoe_digits_close(&digits);
+    free(labels.at);
+    free(images.at);
+    return 0;
+}
