@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Train the committed weights again, with the commands that weights/README.md names, and bring its table up to date.
+#
+#     build_scripts/train_weights.sh [RECIPE...]      all, or those named
+#
+# Same data, build and instruction set: the same bytes.  Needs build/pmoe and data/mnist (make native data).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+recipes=("$@")
+[ ${#recipes[@]} -gt 0 ] || recipes=(mosaic-cnn mosaic-separate mosaic-joint mosaic10-cnn mosaic10-pmoe)
+
+for recipe in "${recipes[@]}"; do
+    build/pmoe train "$recipe" --data data/mnist --seed 1 --out "weights/$recipe.safetensors"
+done
+node build_scripts/weights_table.mjs
