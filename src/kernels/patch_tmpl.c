@@ -33,7 +33,7 @@ INLINE void finish(const int R, const int O, vf sums[VF_TILE_ROWS][VF_TILE_OUTS]
             float value = flat[i * O + o];
             if (bias)
                 value += bias[o];
-            y[i * y_step + o] = relu && value < 0 ? 0 : value;
+            y[i * y_step + o] = relu && value <= 0 ? 0 : value;
         }
 }
 

@@ -60,7 +60,7 @@ static inline vf vf_fma(vf a, vf b, vf c)
 
 static inline vf vf_relu(vf a)
 {
-    return _mm256_max_ps(_mm256_setzero_ps(), a); /* 0 > a ? 0 : a */
+    return _mm256_and_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NLE_UQ), a); /* maxps would keep -0 */
 }
 
 /* Halves added two vectors at a time, then a 4 x 4 transposition that adds as it goes. */

@@ -60,7 +60,7 @@ static inline vf vf_fma(vf a, vf b, vf c)
 
 static inline vf vf_relu(vf a)
 {
-    return _mm512_max_ps(_mm512_setzero_ps(), a); /* 0 > a ? 0 : a */
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_NLE_UQ), a); /* maxps would keep -0 */
 }
 
 /* 16 lanes to 8 two vectors at a time, 8 to 4 four at a time; then each 128-bit group holds one vector's four. */

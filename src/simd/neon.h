@@ -73,8 +73,7 @@ static inline vf vf_fma(vf a, vf b, vf c)
 
 static inline vf vf_relu(vf a)
 {
-    vf zero = vdupq_n_f32(0);
-    return vbslq_f32(vcltq_f32(a, zero), zero, a);
+    return vmaxq_f32(a, vdupq_n_f32(0)); /* FMAX: NaN wins, 0 is above -0 */
 }
 
 static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)

@@ -73,9 +73,12 @@ static inline vf vf_fma(vf a, vf b, vf c) /* a * b + c */
     return vf_add(vf_mul(a, b), c);
 }
 
-static inline vf vf_relu(vf a) /* a < 0 ? 0 : a, so NaN stays NaN and -0 stays -0 */
+/* a <= 0 ? 0 : a, so NaN stays NaN and -0 becomes 0.  (With < in place of <= one of our compilers, LLVM 14 for wasm,
+ * turns this into f32.max, which is another function of -0.) */
+static inline vf vf_relu(vf a)
 {
-    return (vf){{a.v[0] < 0 ? 0 : a.v[0], a.v[1] < 0 ? 0 : a.v[1], a.v[2] < 0 ? 0 : a.v[2], a.v[3] < 0 ? 0 : a.v[3]}};
+    return (vf){
+        {a.v[0] <= 0 ? 0 : a.v[0], a.v[1] <= 0 ? 0 : a.v[1], a.v[2] <= 0 ? 0 : a.v[2], a.v[3] <= 0 ? 0 : a.v[3]}};
 }
 
 /* out[i] = sum of the lanes of the i-th argument: (v0 + v2) + (v1 + v3); wider vectors first add their upper half to

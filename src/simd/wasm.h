@@ -65,7 +65,7 @@ static inline vf vf_mul(vf a, vf b)
 
 static inline vf vf_relu(vf a)
 {
-    return wasm_f32x4_pmax(a, wasm_f32x4_splat(0)); /* a < 0 ? 0 : a */
+    return wasm_v128_andnot(a, wasm_f32x4_le(a, wasm_f32x4_splat(0))); /* pmax would keep -0 */
 }
 
 static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)

@@ -83,7 +83,7 @@ static const char *KFN(vocabulary_fault_arithmetic)(const float *a, const float 
             return "vf_mul";
         if (!(VF_FUSED != 1 && vocabulary_same(fma[i], twice)) && !(VF_FUSED != 0 && vocabulary_same(fma[i], once)))
             return "vf_fma";
-        if (!vocabulary_same(relu[i], a[i] < 0 ? 0 : a[i]))
+        if (!vocabulary_same(relu[i], a[i] <= 0 ? 0 : a[i]))
             return "vf_relu";
     }
     return NULL;

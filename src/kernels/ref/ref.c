@@ -11,7 +11,7 @@ static void add_term(struct ref *sum, double term)
 
 struct ref ref_relu(float x)
 {
-    return (struct ref){x < 0 ? 0 : x, fabs(x)};
+    return (struct ref){x <= 0 ? 0 : x, fabs(x)};
 }
 
 struct ref ref_patch_forward(const float *x, struct patch_shape shape, const float *w, const float *bias, int32_t o,

@@ -1,0 +1,7 @@
+/* vocabulary.h as a WebAssembly module of one instruction set, which -DISA and -DSIMD_H name. */
+#include "vocabulary.h"
+
+const char *vocabulary_fault(void)
+{
+    return KFN(vocabulary_fault)();
+}

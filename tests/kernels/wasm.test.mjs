@@ -1,0 +1,77 @@
+/**
+ * The WebAssembly instruction sets under node: the vocabulary lane by lane (vocabulary.h, compiled here), and every
+ * kernel of the three built modules against the oracle, with more seeds than a page's start has time for.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+
+setFlagsFromString('--experimental-wasm-relaxed-simd');
+
+const OUT = 'build/tests/kernels';
+const SEEDS = 8;
+const EMSCRIPTEN = { ...process.env, NODE_PATH: '/usr/share/nodejs' };
+const COMMON = ['-std=c11', '-O2', '-ffp-contract=off', '-Wall', '-Wextra', '-Wpedantic', '-Werror', '-Isrc'];
+
+/**
+ * @param {string} file
+ * @returns {Record<string, any>} the exports; imports are answered with 0
+ */
+function instantiate(file) {
+    const module = new WebAssembly.Module(readFileSync(file));
+    /** @type {Record<string, Record<string, () => number>>} */
+    const imports = {};
+    for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = () => 0;
+    /** @type {Record<string, any>} */
+    const exports = new WebAssembly.Instance(module, imports).exports;
+    exports._initialize?.();
+    return exports;
+}
+
+/** @param {Record<string, any>} exports @param {number} at */
+function text(exports, at) {
+    const bytes = new Uint8Array(exports.memory.buffer, at);
+    return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
+}
+
+/** @param {string} isa @param {string[]} flags @returns {string} the module's file */
+function compileVocabulary(isa, flags) {
+    const file = `${OUT}/vocabulary-${isa}.wasm`;
+    const source = ['tests/kernels/vocabulary_wasm.c', `-DISA=${isa}`, `-DSIMD_H="simd/${isa}.h"`];
+    mkdirSync(OUT, { recursive: true });
+    if (isa !== 'relaxed') {
+        const link = ['-sSTANDALONE_WASM', '--no-entry', '-sEXPORTED_FUNCTIONS=_vocabulary_fault'];
+        execFileSync('emcc', [...COMMON, ...flags, ...source, ...link, '-o', file], { env: EMSCRIPTEN });
+        return file;
+    }
+    const root = `${execFileSync('em-config', ['CACHE']).toString().trim()}/sysroot`;
+    const target = ['--target=wasm32-unknown-emscripten', `--sysroot=${root}`];
+    execFileSync('clang-19', [...target, ...COMMON, ...flags, ...source, '-c', '-o', `${OUT}/relaxed.o`]);
+    const libraries = [`-L${root}/lib/wasm32-emscripten`, '-lstandalonewasm', '-lc', '-lcompiler_rt', '-ldlmalloc'];
+    const link = ['--no-entry', '--export=vocabulary_fault', `${OUT}/relaxed.o`, ...libraries, '-o', file];
+    execFileSync('wasm-ld-19', link);
+    return file;
+}
+
+for (const [isa, ...flags] of [['scalar'], ['simd128', '-msimd128'], ['relaxed', '-msimd128', '-mrelaxed-simd']]) {
+    test(`vocabulary of ${isa} is what scalar.h defines`, () => {
+        const exports = instantiate(compileVocabulary(isa, flags));
+        const fault = exports.vocabulary_fault();
+        assert.equal(fault === 0 ? '' : text(exports, fault), '');
+    });
+}
+
+for (const variant of ['scalar', 'simd', 'relaxed']) {
+    test(`every kernel of pmoe-${variant}.wasm, ${SEEDS} seeds`, () => {
+        const exports = instantiate(`build/wasm/pmoe-${variant}.wasm`);
+        const checks = exports.malloc(4);
+        const error = exports.malloc(256); /* a pmoe_error: status, then text */
+        for (let seed = 1; seed <= SEEDS; seed++) {
+            const status = exports.pmoe_self_test(0, BigInt(seed), checks, error);
+            assert.equal(status === 0 ? '' : text(exports, error + 4), '');
+            assert.ok(new DataView(exports.memory.buffer).getInt32(checks, true) > 100);
+        }
+    });
+}
