@@ -138,6 +138,28 @@ pageTest('live takes over with the recorded board, answers and picks, and withou
   t.diagnostic(`first prediction ${await page.$eval('html', (html) => html.dataset.firstPredictionMs)} ms after the script began`);
 });
 
+test('the recorded markup is what the elements make today', async () => {
+  /** @param {Page} page */
+  const skeleton = (page) =>
+    page.$$eval('#board *, #routes *, #result *', (all) =>
+      all.filter((element) => !element.closest('.is-off')).map((element) => `${element.tagName} ${element.getAttribute('class') ?? ''}`),
+    );
+  const recorded = await openPage(chromium.browser, server.url, { scripts: false });
+  const page = await chromium.browser.newPage();
+  await page.setViewport({ width: 1280, height: 900 });
+  await page.evaluateOnNewDocument(() =>
+    document.addEventListener('readystatechange', () => {
+      if (document.readyState !== 'interactive') return; /* parsed; no module has run yet */
+      for (const id of ['board', 'routes', 'result']) document.getElementById(id).replaceChildren();
+    }),
+  );
+  await page.goto(server.url);
+  await untilLive(page);
+  assert.deepEqual(await skeleton(page), await skeleton(recorded.page));
+  await recorded.page.close();
+  await page.close();
+});
+
 for (const [label, strokes] of [['1', ONE], ['0', ZERO]])
   pageTest(`a ${label} drawn with the mouse is read as ${label}, and an expert takes it`, {}, async (page) => {
     const { patch } = await truthOf(page);
