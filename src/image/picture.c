@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     MAX_FILE_BYTES = 1 << 28,
@@ -250,6 +251,22 @@ void picture_free(struct picture *picture)
     *picture = (struct picture){NULL, 0, 0};
 }
 
+/* 0, or the errno of what went wrong; then a half-written file is removed, but never a device. */
+static int write_file(const char *path, const void *data, size_t bytes)
+{
+    FILE *file = fopen(path, "wb");
+    if (!file)
+        return errno;
+    struct stat kind;
+    int removable = fstat(fileno(file), &kind) == 0 && S_ISREG(kind.st_mode);
+    int cause = fwrite(data, 1, bytes, file) == bytes ? 0 : errno;
+    if (fclose(file) != 0 && !cause)
+        cause = errno;
+    if (cause && removable)
+        remove(path);
+    return cause;
+}
+
 pmoe_status picture_write_png_grey(const char *path, const uint8_t *grey, int32_t width, int32_t height,
                                    pmoe_error *error)
 {
@@ -260,17 +277,9 @@ pmoe_status picture_write_png_grey(const char *path, const uint8_t *grey, int32_
     unsigned char *png = stbi_write_png_to_mem(grey, width, width, height, 1, &bytes);
     if (!png)
         return fail(error, PMOE_E_MEMORY, "picture: no memory to write %d x %d pixels", (int)width, (int)height);
-    FILE *file = fopen(path, "wb");
-    int whole = file && fwrite(png, 1, (size_t)bytes, file) == (size_t)bytes;
-    int cause = errno;
-    if (file && fclose(file) != 0 && whole) {
-        cause = errno;
-        whole = 0;
-    }
+    int cause = write_file(path, png, (size_t)bytes);
     free(png);
-    if (whole)
-        return PMOE_OK;
-    if (file)
-        remove(path);
-    return fail(error, PMOE_E_IO, "picture: %s could not be written: %s", path, strerror(cause));
+    if (cause)
+        return fail(error, PMOE_E_IO, "picture: %s could not be written: %s", path, strerror(cause));
+    return PMOE_OK;
 }
