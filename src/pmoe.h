@@ -237,7 +237,8 @@ typedef struct pmoe_recipe {
     int32_t fresh;            /* 1: epoch e trains on boards e*N .. e*N+N-1, never the same twice */
     int32_t shift;            /* each cell of a training board is moved by up to so many pixels, anew each time */
     int32_t batch, epochs;
-    float rate;               /* of SGD; no momentum */
+    float momentum;           /* of SGD: v = momentum v + gradient, w -= rate v; v starts each epoch at 0 */
+    float rate;
     float rate_end;           /* reached by a straight line over the epochs; equal to rate: constant */
     int32_t router_epochs;    /* separate: of the first step */
     float router_rate;

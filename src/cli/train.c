@@ -18,7 +18,7 @@ struct train_options {
     const char *data, *out, *checkpoint, *resume, *gate, *divisor, *output, *isa;
     int64_t seed, threads, samples, batch, epochs, router_epochs, filters, experts, kept, shift, boards,
         checkpoint_every;
-    double rate, rate_end, router_rate;
+    double momentum, rate, rate_end, router_rate;
     int32_t json;
 };
 
@@ -34,6 +34,7 @@ static const struct option options[] = {
     {"batch", OPTION_INT, AT(batch), NULL, "boards a step", "N", 1, MOST, NULL, 0},
     {"epochs", OPTION_INT, AT(epochs), NULL, "epochs of the experts", "N", 1, MOST, NULL, 0},
     {"router-epochs", OPTION_INT, AT(router_epochs), NULL, "epochs of separate routers", "N", 1, MOST, NULL, 0},
+    {"momentum", OPTION_NUMBER, AT(momentum), NULL, "of SGD", "M", 0, 0.999, NULL, 0},
     {"rate", OPTION_NUMBER, AT(rate), NULL, "of SGD, first epoch", "R", 0, 1000, NULL, 0},
     {"rate-end", OPTION_NUMBER, AT(rate_end), NULL, "last epoch; a straight line between", "R", 0, 1000, NULL, 0},
     {"router-rate", OPTION_NUMBER, AT(router_rate), NULL, "of separate routers", "R", 0, 1000, NULL, 0},
@@ -91,7 +92,8 @@ static void override_recipe(pmoe_recipe *recipe, const struct train_options *giv
     const struct {
         double given;
         float *field;
-    } numbers[] = {{given->rate, &recipe->rate},
+    } numbers[] = {{given->momentum, &recipe->momentum},
+                   {given->rate, &recipe->rate},
                    {given->rate_end > 0 ? given->rate_end : given->rate, &recipe->rate_end},
                    {given->router_rate, &recipe->router_rate}};
     const struct {

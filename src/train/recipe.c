@@ -200,6 +200,9 @@ pmoe_status recipe_check(const pmoe_recipe *recipe, pmoe_error *error)
     TRY(check_positive(recipe, "router_rate", recipe->router_rate, error));
     TRY(check_positive(recipe, "expert_std", recipe->expert_std, error));
     TRY(check_positive(recipe, "router_std", recipe->router_std, error));
+    if (!(recipe->momentum >= 0 && recipe->momentum < 1))
+        return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": momentum is %g, expected 0 up to 1, which is excluded",
+                    recipe->name, (double)recipe->momentum);
     TRY(check_words(recipe, error));
     return check_experts(recipe, error);
 }
@@ -353,6 +356,7 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
     json_add_int(&json, "shift", recipe->shift);
     json_add_int(&json, "batch", recipe->batch);
     json_add_int(&json, "epochs", recipe->epochs);
+    json_add_number(&json, "momentum", (double)recipe->momentum, 9);
     json_add_number(&json, "rate", (double)recipe->rate, 9);
     json_add_number(&json, "rate_end", (double)recipe->rate_end, 9);
     json_add_number(&json, "expert_std", (double)recipe->expert_std, 9);

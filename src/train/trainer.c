@@ -225,7 +225,16 @@ static void lane_task(void *context, int32_t index, int32_t worker)
     lane_backward(lane, trainer->weights);
 }
 
-/* Sum one slice of the weights' gradient over the lanes, in order, and step against it. */
+/* v = momentum * v, the start of a slice's new velocity. */
+static void fade(float *velocity, float momentum, size_t count)
+{
+    if (momentum == 0) /* infinities must go too */
+        memset(velocity, 0, count * sizeof *velocity);
+    for (size_t i = 0; momentum != 0 && i < count; i++)
+        velocity[i] *= momentum;
+}
+
+/* Add one slice of the weights' gradient, summed over the lanes in order, to its velocity, and step against that. */
 static void job_task(void *context, int32_t index, int32_t worker)
 {
     pmoe_trainer *trainer = context;
@@ -236,9 +245,9 @@ static void job_task(void *context, int32_t index, int32_t worker)
     size_t out = (size_t)job.matrix * (size_t)plan->outs + (size_t)job.first;
     float *gradient = trainer->gradients[layer->weight] + out * row;
     float *dbias = layer->bias < 0 ? NULL : trainer->gradients[layer->bias] + out;
-    memset(gradient, 0, (size_t)job.count * row * sizeof *gradient);
+    fade(gradient, trainer->recipe.momentum, (size_t)job.count * row);
     if (dbias)
-        memset(dbias, 0, (size_t)job.count * sizeof *dbias);
+        fade(dbias, trainer->recipe.momentum, (size_t)job.count);
     for (int32_t i = 0; i < trainer->lanes; i++) {
         int32_t first;
         if (lane_share(trainer, i, &first))
@@ -358,6 +367,8 @@ pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user,
     struct random random = random_at(recipe->seed, RANDOM_ORDER, (uint64_t)trainer->epoch);
     random_shuffle(&random, trainer->order, (size_t)recipe->samples);
     trainer->step_rate = epoch_rate(trainer);
+    for (int32_t t = 0; t < trainer->graph->tensors; t++) /* so that a checkpoint needs weights and an epoch only */
+        memset(trainer->gradients[t], 0, (size_t)trainer->graph->tensor[t].count * sizeof(float));
     *progress = (pmoe_progress){.phase = routers ? "routers" : "experts",
                                 .epoch = trainer->epoch,
                                 .epochs = all_epochs(trainer),
