@@ -226,6 +226,26 @@ pageTest('a finger draws; the page stays where it is; a second finger is ignored
   assert.equal(await page.$eval('.board-cell', (cell) => getComputedStyle(cell).touchAction), 'auto');
 });
 
+pageTest('a touch that the system takes back leaves the patch as it was', { width: 390, height: 600, touch: true }, async (page) => {
+  const status = await textOf(page, '#status');
+  const before = [await page.$eval('.board-canvas', (canvas) => canvas.toDataURL()), await tablePicks(page)];
+  const box = await openPad(page, 5);
+  const seen = await page.$eval('.pad-seen', (canvas) => canvas.toDataURL());
+  const client = await page.createCDPSession();
+  const touch = (/** @type {'touchStart'|'touchMove'|'touchCancel'} */ type, /** @type {number[][]} */ points) =>
+    client.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([x, y]) => ({ x: box.x + x * box.width, y: box.y + y * box.height })) });
+  await touch('touchStart', [[0.5, 0.2]]);
+  await touch('touchMove', [[0.5, 0.8]]);
+  await untilText(page, '#status', (text) => text !== status);
+  await touch('touchCancel', []);
+  await untilText(page, '#status', (text) => text === status);
+  assert.equal(await page.$eval('.pad-seen', (canvas) => canvas.toDataURL()), seen);
+  await page.click('.overlay-head button:last-child');
+  assert.equal(await page.$eval('.board-canvas', (canvas) => canvas.toDataURL()), before[0]);
+  await untilText(page, '#live', (text) => text !== '');
+  assert.deepEqual(await tablePicks(page), before[1]);
+});
+
 pageTest('an empty board and an empty patch are said to be empty, never predicted', {}, async (page) => {
   await page.click('#clear');
   assert.equal(await textOf(page, '#status'), 'The board is empty: draw a digit or shuffle.');

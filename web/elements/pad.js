@@ -1,7 +1,7 @@
 /**
  * <pmoe-pad>: draw one cell, by pointer or by keys, with the 28 x 28 that the network sees beside it.  Events:
- * 'pmoe-ink' {ink, width, height} after each change (ink: 0 to 255 a pixel; all 0 after clearing), 'pmoe-samples' and
- * 'pmoe-close'.  Fitting and centring are the engine's, which answers through showSeen().
+ * 'pmoe-ink' {ink, width, height} after each change (ink: 0 to 255 a pixel; all 0 after clearing), 'pmoe-restore' when
+ * the only stroke was taken back by the system, 'pmoe-samples' and 'pmoe-close'.  Fitting and centring are the engine's, which answers through showSeen().
  *
  * Strokes are kept as points, 0 to 1 in both directions, and drawn twice: for the eye at the screen's own resolution,
  * for the engine on a raster of fixed size, so that what is recognised does not depend on the screen.
@@ -25,8 +25,10 @@ export class PmoePad extends HTMLElement {
   /** @type {Point|null} where the keyboard's pen is; null until a key moves it */
   #pen = null;
   #penDown = false;
-  /** @type {Uint8Array|null} what the cell held before, shown faintly until the first stroke */
-  #ghost = null;
+  /** @type {Uint8Array|null} what the cell held before, until it is cleared ... */
+  #before = null;
+  /** ... shown faintly until the first stroke */
+  #ghost = false;
   #pending = false;
 
   #title = html('h3', { id: 'pad-title' });
@@ -76,7 +78,8 @@ export class PmoePad extends HTMLElement {
     this.#strokes = [];
     this.#open = this.#pen = this.#pointer = null;
     this.#penDown = false;
-    this.#ghost = pixels;
+    this.#before = pixels;
+    this.#ghost = true;
     this.#title.textContent = STRINGS.padTitle(cell);
     this.#ink.setAttribute('aria-label', STRINGS.padName(cell));
     this.#penState.textContent = '';
@@ -93,11 +96,19 @@ export class PmoePad extends HTMLElement {
 
   clear() {
     this.#strokes = [];
-    this.#open = null;
-    this.#ghost = null;
+    this.#open = this.#before = null;
+    this.#ghost = false;
     if (this.#penDown && this.#pen) this.#begin(this.#pen);
     this.#penState.textContent = STRINGS.cleared;
     this.#changed();
+  }
+
+  /** @param {Uint8Array} before */
+  #restore(before) {
+    this.#ghost = true;
+    this.showSeen(before);
+    this.#redraw();
+    this.dispatchEvent(new CustomEvent('pmoe-restore'));
   }
 
   #close() {
@@ -130,7 +141,8 @@ export class PmoePad extends HTMLElement {
       if (event.pointerId !== this.#pointer) return;
       this.#strokes = this.#strokes.filter((stroke) => stroke !== this.#open); /* the system took it: not meant as ink */
       this.#pointer = this.#open = null;
-      this.#changed();
+      if (this.#before && !this.#strokes.length) this.#restore(this.#before);
+      else this.#changed();
     });
     ink.addEventListener('keydown', (event) => this.#onInkKey(event));
     ink.addEventListener('blur', () => this.#redraw());
@@ -178,7 +190,7 @@ export class PmoePad extends HTMLElement {
 
   /** @param {Point} point */
   #begin(point) {
-    this.#ghost = null;
+    this.#ghost = false;
     this.#open = [point];
     this.#strokes.push(this.#open);
   }
@@ -195,6 +207,7 @@ export class PmoePad extends HTMLElement {
     this.#pending = true;
     requestAnimationFrame(() => {
       this.#pending = false;
+      if (this.#ghost) return; /* taken back meanwhile */
       this.#redraw();
       this.dispatchEvent(new CustomEvent('pmoe-ink', { detail: { ink: this.#rasterInk(), width: RASTER, height: RASTER } }));
     });

@@ -61,6 +61,7 @@ const board = {
 /** @type {import('../engine/protocol.js').Prediction[]|null} */
 let predictions = null;
 let editing = 0;
+let beforeDrawing = () => {}; /* puts back what the pad was opened on */
 let fills = 0;
 let version = 0;
 let answering = false;
@@ -421,9 +422,16 @@ function speak(text) {
 /** @param {number} cell */
 function openPad(cell) {
   if (!session) return;
+  const [pixels, origin, { truth, note }] = [cellPixels(board.pixels, cell), board.origins[cell], board];
+  beforeDrawing = () => {
+    drawings++;
+    setCell(cell, pixels, origin);
+    Object.assign(board, { truth, note });
+    showBoard(emptyCells(board.pixels));
+  };
   editing = cell;
   parts.samples.hidden = true;
-  parts.pad.open(cell, cellPixels(board.pixels, cell));
+  parts.pad.open(cell, pixels);
   parts.under.inert = true;
 }
 
@@ -493,6 +501,7 @@ function listen() {
   on(parts.board, 'pmoe-open', ({ detail }) => openPad(detail.cell));
   on(parts.board, 'pmoe-erase', ({ detail }) => eraseCell(detail.cell));
   on(parts.pad, 'pmoe-ink', ({ detail }) => onInk(detail));
+  on(parts.pad, 'pmoe-restore', () => beforeDrawing());
   on(parts.pad, 'pmoe-close', closeOverlays);
   on(parts.pad, 'pmoe-samples', () => openSamples(editing));
   on(parts.variant, 'change', () => chooseVariant(/** @type {any} */ (parts.variant.value)));
