@@ -202,6 +202,9 @@ int32_t pmoe_digits_label(const pmoe_digits *digits, int32_t index);
  * permuted (never identically) and flipped; class = the true digit. */
 typedef enum pmoe_board_set { PMOE_MOSAIC, PMOE_MOSAIC10 } pmoe_board_set;
 
+const char *pmoe_board_set_name(pmoe_board_set set); /* "mosaic", "mosaic10"; NULL for any other number */
+int32_t pmoe_board_classes(pmoe_board_set set);      /* 2, 10 */
+
 enum { PMOE_CELL = 28, PMOE_GRID = 4, PMOE_CELLS = PMOE_GRID * PMOE_GRID, PMOE_BOARD = PMOE_GRID * PMOE_CELL };
 
 typedef struct pmoe_board_truth {

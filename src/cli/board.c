@@ -41,7 +41,7 @@ static void write_json(struct json_writer *json, const void *context)
     const struct board_result *result = context;
     result_begin(json, "board", result->command, NULL, &result->environment);
     json_add_text(json, "data", result->given->data);
-    json_add_text(json, "set", board_set_names[result->given->set]);
+    json_add_text(json, "set", pmoe_board_set_name((pmoe_board_set)result->given->set));
     json_add_text(json, "split", data_split_names[result->given->split]);
     json_add_int(json, "seed", result->given->seed);
     json_add_int(json, "index", result->given->index);

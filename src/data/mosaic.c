@@ -20,6 +20,16 @@
 
 #include <string.h>
 
+const char *pmoe_board_set_name(pmoe_board_set set)
+{
+    return set == PMOE_MOSAIC ? "mosaic" : set == PMOE_MOSAIC10 ? "mosaic10" : NULL;
+}
+
+int32_t pmoe_board_classes(pmoe_board_set set)
+{
+    return set == PMOE_MOSAIC ? 2 : 10;
+}
+
 enum { QUADRANTS = 4, HALF = PMOE_CELL / 2, PERMUTATIONS = 24 };
 
 /* Permutation number `rank` of 0..3 in lexicographic order. */

@@ -42,6 +42,4 @@ const int32_t *accuracy_places(const struct accuracy *accuracy, int32_t class_in
 /* Their sum: boards where the expert keeps it at all. */
 int32_t accuracy_kept(const struct accuracy *accuracy, int32_t class_index, int32_t expert);
 
-int32_t board_set_classes(pmoe_board_set set);
-
 #endif

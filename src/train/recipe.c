@@ -67,10 +67,12 @@ static const pmoe_recipe recipes[] = {
      .divisor = "n",
      .samples = 20000,
      .fresh = 1,
+     .shift = 1,
      .batch = 64,
-     .epochs = 20,
-     .rate = 0.2f,
-     .rate_end = 0.01f,
+     .epochs = 80,
+     .momentum = 0.9f,
+     .rate = 0.3f,
+     .rate_end = 0.005f,
      .expert_std = 0.05f,
      .output = "trained",
      .seed = 1},
@@ -84,10 +86,12 @@ static const pmoe_recipe recipes[] = {
      .divisor = "l",
      .samples = 20000,
      .fresh = 1,
+     .shift = 1,
      .batch = 64,
-     .epochs = 20,
-     .rate = 0.2f,
-     .rate_end = 0.01f,
+     .epochs = 80,
+     .momentum = 0.9f,
+     .rate = 0.6f,
+     .rate_end = 0.005f,
      .expert_std = 0.05f,
      .router_std = 0.01f,
      .output = "trained",
@@ -115,16 +119,6 @@ const pmoe_recipe *pmoe_recipe_find(const char *name)
 const char *model_kind_name(pmoe_model_kind kind)
 {
     return kind == PMOE_CNN ? "cnn" : kind == PMOE_SEPARATE ? "separate" : "joint";
-}
-
-const char *board_set_name(pmoe_board_set set)
-{
-    return set == PMOE_MOSAIC ? "mosaic" : "mosaic10";
-}
-
-int32_t recipe_classes(const pmoe_recipe *recipe)
-{
-    return recipe->set == PMOE_MOSAIC ? 2 : 10;
 }
 
 /* ---- Checking ---- */
@@ -180,10 +174,10 @@ static pmoe_status check_experts(const pmoe_recipe *recipe, pmoe_error *error)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": %d filters do not divide among %d experts", recipe->name,
                     (int)recipe->filters, (int)recipe->experts);
     /* Appendix M: routers are trained in pairs of classes, one a class. */
-    if (recipe->kind == PMOE_SEPARATE && recipe->experts != recipe_classes(recipe))
+    if (recipe->kind == PMOE_SEPARATE && recipe->experts != pmoe_board_classes(recipe->set))
         return fail(error, PMOE_E_ARGUMENT,
                     "recipe \"%.31s\": separate training has one expert a class, expected %d experts, found %d",
-                    recipe->name, (int)recipe_classes(recipe), (int)recipe->experts);
+                    recipe->name, (int)pmoe_board_classes(recipe->set), (int)recipe->experts);
     return PMOE_OK;
 }
 
@@ -251,7 +245,7 @@ static void write_experts(struct json_writer *json, const pmoe_recipe *recipe)
 
 static size_t write_graph(const pmoe_recipe *recipe, char *text, size_t capacity)
 {
-    int32_t classes = recipe_classes(recipe);
+    int32_t classes = pmoe_board_classes(recipe->set);
     struct json_writer json;
     json_begin(&json, text, capacity);
     json_open_object(&json, NULL);
@@ -337,7 +331,7 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
     json_open_object(&json, NULL);
     json_add_text(&json, "name", recipe->name);
     json_add_text(&json, "kind", model_kind_name(recipe->kind));
-    json_add_text(&json, "set", board_set_name(recipe->set));
+    json_add_text(&json, "set", pmoe_board_set_name(recipe->set));
     json_add_int(&json, "filters", recipe->filters);
     if (recipe->kind != PMOE_CNN) {
         json_add_int(&json, "experts", recipe->experts);

@@ -19,8 +19,6 @@ int recipe_trains(const pmoe_recipe *recipe, const struct graph *graph, int32_t 
 /* All fields as a JSON object; two recipes are the same if this is.  Like snprintf. */
 size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity);
 
-int32_t recipe_classes(const pmoe_recipe *recipe);
 const char *model_kind_name(pmoe_model_kind kind);
-const char *board_set_name(pmoe_board_set set);
 
 #endif

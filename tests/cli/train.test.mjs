@@ -1,0 +1,121 @@
+/**
+ * Training and studies as a user meets them, on the committed sample sheet (120 digits serve as both splits), in sizes
+ * that take a moment: what comes out is a model, the same bytes each time, and a resumed run ends like a whole one.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const PMOE = resolve(process.env.PMOE ?? join(ROOT, 'build/pmoe'));
+const DATA = ['--data', 'weights/samples'];
+const SMALL = [...DATA, '--samples', '24', '--batch', '10', '--epochs', '3', '--boards', '64'];
+const RECIPES = ['mosaic-cnn', 'mosaic-separate', 'mosaic-joint', 'mosaic10-cnn', 'mosaic10-pmoe'];
+
+/** @type {string} */
+let folder;
+/** @param {string} name */
+const at = (name) => join(folder, name);
+before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'pmoe-train-'));
+});
+after(() => folder && rmSync(folder, { recursive: true, force: true }));
+
+/** @param {string[]} args */
+function run(args) {
+    const done = spawnSync(PMOE, args, { cwd: ROOT, timeout: 240000, maxBuffer: 1 << 26 });
+    return { status: done.status, stdout: String(done.stdout), stderr: String(done.stderr) };
+}
+
+/** @param {string[]} args */
+function succeed(args) {
+    const { status, stdout, stderr } = run(args);
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+    return stdout;
+}
+
+/** @param {string[]} args @param {RegExp} says */
+function refuse(args, says) {
+    const { status, stdout, stderr } = run(args);
+    assert.equal(status, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, says);
+    assert.equal(stderr.trim().split('\n').length, 1);
+}
+
+for (const recipe of RECIPES) {
+    test(`${recipe} trains to a model that opens, and again to the same bytes`, () => {
+        const few = recipe.startsWith('mosaic10') ? ['--filters', '40'] : [];
+        const more = recipe === 'mosaic-separate' ? ['--router-epochs', '2'] : [];
+        const args = ['train', recipe, ...SMALL, ...few, ...more, '--out'];
+        const result = JSON.parse(succeed([...args, at('a.safetensors'), '--threads', '1', '--json']));
+        succeed([...args, at('b.safetensors'), '--threads', '2']);
+        assert.deepEqual(readFileSync(at('a.safetensors')), readFileSync(at('b.safetensors')));
+        assert.equal(result.kind, 'train');
+        assert.equal(result.epochs.length, 3 + 2 * more.length / 2);
+        assert.ok(result.epochs.every((/** @type {{loss: number}} */ epoch) => Number.isFinite(epoch.loss)));
+        const { model } = JSON.parse(succeed(['info', at('a.safetensors'), '--json']));
+        assert.equal(model.name, recipe);
+        assert.equal(model.multiply_adds, result.multiply_adds);
+        assert.equal(JSON.parse(model.metadata['pmoe.card']).accuracy, result.accuracy);
+        const evaluated = JSON.parse(succeed(['eval', '--model', at('a.safetensors'), ...DATA, '--boards', '64', '--json']));
+        assert.equal(evaluated.accuracy, result.accuracy);
+    });
+}
+
+test('a run that goes on from a checkpoint ends like one that was never stopped', () => {
+    const args = ['train', 'mosaic-separate', ...SMALL, '--router-epochs', '2'];
+    succeed([...args, '--out', at('whole.safetensors'), '--checkpoint', at('last'), '--checkpoint-every', '4']);
+    /* The checkpoint after epoch 5, the last, and the one that epoch 4 left behind when stopped there. */
+    succeed([...args, '--out', at('resumed.safetensors'), '--resume', at('last')]);
+    assert.deepEqual(readFileSync(at('whole.safetensors')), readFileSync(at('resumed.safetensors')));
+    refuse([...args, '--seed', '2', '--out', at('x'), '--resume', at('last')], /another recipe/);
+    writeFileSync(at('cut'), readFileSync(at('last')).subarray(0, 5000));
+    refuse([...args, '--out', at('x'), '--resume', at('cut')], /cut/);
+    assert.ok(!readdirSync(folder).includes('x'));
+});
+
+test('training refuses what makes no sense', () => {
+    const out = ['--out', at('none')];
+    refuse(['train', ...out], /RECIPE/);
+    refuse(['train', 'mosaic-cn', ...out], /no recipe is called "mosaic-cn"; there are mosaic-cnn/);
+    refuse(['train', 'mosaic-cnn'], /out/);
+    refuse(['train', 'mosaic-joint', ...SMALL, '--experts', '7', ...out], /do not divide/);
+    refuse(['train', 'mosaic-joint', ...SMALL, '--kept', '17', ...out], /kept is 17, expected 1 to 16/);
+    refuse(['train', 'mosaic-joint', ...SMALL, '--gate', 'soft', ...out], /gate is "soft"/);
+    refuse(['train', 'mosaic-cnn', '--data', at('nowhere'), ...out], /nowhere/);
+    refuse(['train', 'mosaic-cnn', ...SMALL, '--isa', 'mmx', ...out], /mmx/);
+    refuse(['train', 'mosaic-cnn', ...SMALL, '--out', at('no/such/folder')], /no\/such\/folder/);
+    assert.ok(!readdirSync(folder).includes('none'));
+});
+
+test('study samples gives a row for each model and size, the same for any number of threads', () => {
+    const args = ['study', 'samples', ...DATA, '--sizes', '8,20', '--seeds', '2', '--epochs', '2', '--router-epochs', '2'];
+    const [one, two] = ['1', '2'].map((threads) => JSON.parse(succeed([...args, '--boards', '64', '--json', '--threads', threads])));
+    assert.deepEqual(one.rows, two.rows);
+    assert.deepEqual(
+        one.rows.map((/** @type {any} */ { model, n_train: size }) => `${model} ${size}`),
+        ['cnn 8', 'cnn 20', 'separate 8', 'separate 20', 'joint 8', 'joint 20'],
+    );
+    for (const row of one.rows) {
+        assert.equal(row.seeds, 2);
+        assert.ok(Math.abs(row.accuracy_mean - (row.values[0] + row.values[1]) / 2) < 1e-4);
+        assert.ok(Math.abs(row.accuracy_std - Math.abs(row.values[0] - row.values[1]) / 2) < 1e-2);
+    }
+});
+
+test('study routing: shares grow with l and reach every patch', () => {
+    const args = ['study', 'routing', ...DATA, '--sizes', '20', '--seeds', '1', '--epochs', '1', '--router-epochs', '5'];
+    const { rows } = JSON.parse(succeed([...args, '--boards', '64', '--json']));
+    const shares = rows.filter((/** @type {any} */ row) => row.figure === '8').map((/** @type {any} */ row) => row.share_mean);
+    assert.equal(shares.length, 5);
+    shares.forEach((/** @type {number} */ share, /** @type {number} */ i) => assert.ok(share >= (shares[i - 1] ?? 0) && share <= 100));
+    assert.equal(rows.filter((/** @type {any} */ row) => row.figure === '9').length, 2);
+    refuse(['study', 'samples', ...DATA, '--sizes', '0'], /sizes/);
+    refuse(['study'], /study samples|study routing/);
+});
