@@ -4,7 +4,7 @@
  * Every change ends in changed(): predictions at once (the newest board wins; boards that were overtaken are skipped),
  * times once the board rests, one spoken sentence once the result stands.  A failure is told and changes nothing.
  */
-import { Session } from './session.js';
+import { address, firstSession, listener, openSession } from './begin.js';
 import { SETS, findSet } from './models.js';
 import { readState, writeState } from './state.js';
 import { PictureError, readPicture } from './picture.js';
@@ -17,8 +17,6 @@ import { html, find } from '../elements/dom.js';
 import '../elements/pad.js';
 import '../elements/routes.js';
 import '../elements/result.js';
-
-performance.mark('pmoe-start');
 
 const REST_MS = 150; /* a board untouched for so long is timed */
 const REST_DRAWING_MS = 1000; /* while the pad is open: a digit takes several strokes */
@@ -48,8 +46,8 @@ const parts = {
   tools: /** @type {HTMLButtonElement[]} */ (['#shuffle', '#clear', '#samples', '#upload'].map((id) => find(document, id))),
 };
 
-let { state } = readState(location.hash);
-/** @type {Session|null} */
+let { state } = address;
+/** @type {import('./session.js').Session|null} */
 let session = null;
 const board = {
   pixels: /** @type {Uint8Array} */ (new Uint8Array(BOARD * BOARD)),
@@ -97,21 +95,25 @@ function remember() {
 
 /* ---- the engine --------------------------------------------------------------------------------------------------- */
 
-/** @param {number} got  @param {number} all */
-const onProgress = (got, all) => {
-  if (!session && document.documentElement.dataset.engine !== 'failed') parts.engineLine.textContent = STRINGS.loading(kibibytes(got), kibibytes(all));
+/** @type {import('./session.js').OnProgress} */
+listener.progress = (got, all) => {
+  if (!session && document.documentElement.dataset.engine !== 'failed')
+    parts.engineLine.textContent = STRINGS.loading(kibibytes(got), kibibytes(all));
 };
 
-async function start() {
-  session = await Session.open(state.wasm, set(), onProgress, (error) => {
-    session = null;
-    stopped(error);
+listener.died = (error) => {
+  session = null;
+  stopped(error);
+};
+
+/** @param {Promise<import('./session.js').Session>} opening */
+async function start(opening) {
+  const opened = (session = await opening);
+  await loadBoard(() => {
+    showEngine(opened);
+    showModels();
+    for (const tool of parts.tools) tool.disabled = false;
   });
-  const loaded = loadBoard(); /* the worker makes it while the parts of the page are made */
-  showEngine(session);
-  showModels();
-  for (const tool of parts.tools) tool.disabled = false;
-  await loaded;
 }
 
 /** @param {unknown} error */
@@ -122,7 +124,7 @@ function stopped(error) {
   tell(error);
 }
 
-/** @param {Session} running */
+/** @param {import('./session.js').Session} running */
 function showEngine(running) {
   const { variant, checks, demoted, version: release, wasmBytes } = running.started;
   document.documentElement.dataset.engine = variant;
@@ -148,7 +150,7 @@ async function chooseVariant(variant) {
       parts.result.clearTimings();
       remember();
       changed();
-    } else await start();
+    } else await start(openSession(state));
   } catch (error) {
     state.wasm = before;
     parts.variant.value = before;
@@ -214,7 +216,7 @@ function showRouted() {
 
 /** @param {'mosaic'|'mosaic10'} id */
 async function chooseSet(id) {
-  await session?.openModels(findSet(id), onProgress);
+  await session?.openModels(findSet(id), listener.progress);
   state.set = id;
   if (session) showEngine(session);
   state.model = '';
@@ -228,8 +230,11 @@ async function chooseSet(id) {
 /** @param {number} patch  @param {number} label  @returns {Origin} */
 const sampleOrigin = (patch, label) => ({ sample: label, whole: state.set === 'mosaic' || patch === board.truth?.patch });
 
-/** The board that the address names. */
-async function loadBoard() {
+/**
+ * The board that the address names.
+ * @param {() => void} [meanwhile]  done while its answer is being worked out, and before that is shown
+ */
+async function loadBoard(meanwhile = () => {}) {
   if (!session) return;
   const { pixels, truth } = await session.board(set(), state.seed, state.index);
   board.pixels = pixels;
@@ -239,6 +244,7 @@ async function loadBoard() {
   remember();
   closeOverlays();
   changed();
+  meanwhile();
   const mine = version;
   const labels = await Promise.all(truth.digits.map(async (index) => (await session?.sampleDigit(index))?.label ?? 0));
   if (mine !== version) return; /* someone draws already */
@@ -541,6 +547,6 @@ function tellProblems(problems) {
 
 /* ---- begin -------------------------------------------------------------------------------------------------------- */
 
-tellProblems(readState(location.hash).problems);
+tellProblems(address.problems);
 listen();
-start().catch(stopped);
+start(firstSession).catch(stopped);
