@@ -43,8 +43,9 @@ async function measure({ variant, models, batches, seconds }) {
     const { clockStepUs, timings } = await client.call('time', { models, pixels, batch, budgetMs: 1000 * seconds });
     timings.forEach((timing, i) => rows.push({ ...timing, variant: state.variant, batch, clockStepUs, macs: batch * macs[i] }));
   }
+  const kernels = await client.call('timeKernels', { models, budgetMs: 200 * seconds });
   client.dispose();
-  return { rows, userAgent: navigator.userAgent, version: state.version };
+  return { rows, kernels, variant: state.variant, userAgent: navigator.userAgent, version: state.version };
 }
 
 const server = await serve({ port: 0 });
@@ -67,7 +68,8 @@ try {
     row.kept = row.timeRatio / row.macRatio;
   }
   if (values.json) {
-    console.log(JSON.stringify({ version: 1, kind: 'bench web', pmoe: results[0].version, userAgent: results[0].userAgent, rows }, null, 1));
+    console.log(JSON.stringify({ version: 1, kind: 'bench web', pmoe: results[0].version, userAgent: results[0].userAgent, rows,
+      kernels: results.map(({ variant, kernels }) => ({ variant, kernels })) }, null, 1));
   } else {
     console.log(results[0].userAgent);
     console.log('variant  batch  model             median, us  quartiles           multiply-adds  GMAC/s   kept  time ratio');
@@ -77,6 +79,14 @@ try {
           `${row.lowUs.toFixed(2).padStart(8)} - ${row.highUs.toFixed(2).padEnd(8)} ${String(row.macs).padStart(12)}  ` +
           `${(row.macs / row.medianUs / 1000).toFixed(2).padStart(6)}  ${row.kept.toFixed(2).padStart(5)}  ${row.timeRatio.toFixed(2).padStart(10)}`,
       );
+    for (const { variant, kernels } of results) {
+      console.log(`\nkernels of ${variant}     rows  outputs  multiply-adds   ${kernels[0].sets.map(({ isa }) => `${isa}, us`.padStart(12)).join('')}`);
+      for (const one of kernels)
+        console.log(
+          `  ${one.layer.padEnd(18)} ${String(one.rows).padStart(5)}  ${String(one.outs).padStart(7)}  ${String(one.multiply_adds).padStart(13)}   ` +
+            one.sets.map(({ median_us: us }) => us.toFixed(2).padStart(12)).join(''),
+        );
+    }
   }
 } finally {
   await chromium.close();

@@ -185,7 +185,7 @@ static pmoe_status train_epochs(struct training *training, pmoe_error *error)
         pmoe_progress now;
         TRY(pmoe_trainer_epoch(training->trainer, report_batch, training, &now, error));
         training->rows[training->row_count++] = (struct epoch_row){now.phase, now.loss, now.accuracy};
-        if (given->checkpoint && (now.epoch % given->checkpoint_every == 0 || pmoe_trainer_done(training->trainer)))
+        if (given->checkpoint && now.epoch % given->checkpoint_every == 0)
             TRY(save(training, given->checkpoint, NULL, error));
     }
     return PMOE_OK;

@@ -71,7 +71,7 @@ for (const recipe of RECIPES) {
 test('a run that goes on from a checkpoint ends like one that was never stopped', () => {
     const args = ['train', 'mosaic-separate', ...SMALL, '--router-epochs', '2'];
     succeed([...args, '--out', at('whole.safetensors'), '--checkpoint', at('last'), '--checkpoint-every', '4']);
-    /* The checkpoint after epoch 5, the last, and the one that epoch 4 left behind when stopped there. */
+    /* Of five epochs, routers' and experts', the last checkpoint is the fourth's. */
     succeed([...args, '--out', at('resumed.safetensors'), '--resume', at('last')]);
     assert.deepEqual(readFileSync(at('whole.safetensors')), readFileSync(at('resumed.safetensors')));
     refuse([...args, '--seed', '2', '--out', at('x'), '--resume', at('last')], /another recipe/);

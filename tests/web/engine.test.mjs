@@ -39,6 +39,21 @@ for (const variant of VARIANTS) {
     });
 }
 
+// ---- Times: that they are there and of what, not how long they are ----
+
+test('kernels are timed on both sets of a module, scalar first', async () => {
+    const { engine } = await started('simd');
+    await engine.open('mine', smallModel());
+    const kernels = engine.timeKernels(['mine'], 1);
+    assert.ok(kernels.length >= 2);
+    for (const { rows, outs, multiply_adds: multiplyAdds, sets } of kernels) {
+        assert.deepEqual(sets.map(({ isa }) => isa), ['scalar', 'simd128']);
+        assert.ok(sets.every(({ low_us: low, median_us: median, high_us: high }) => low > 0 && low <= median && median <= high));
+        assert.ok(Number.isInteger(multiplyAdds / (rows * outs)) && multiplyAdds > 0);
+    }
+    assert.throws(() => engine.timeKernels(['other'], 1), /other/);
+});
+
 // ---- Answers ----
 
 for (const variant of VARIANTS) {

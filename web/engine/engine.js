@@ -222,6 +222,11 @@ export class PmoeEngine {
         return { clockStepUs: core.clockStepUs(), timings: timings.map((timing, i) => ({ model: names[i], ...timing })) };
     }
 
+    /** @param {string[]} names @param {number} budgetMs  for each shape */
+    timeKernels(names, budgetMs) {
+        return this.#started().core.timeKernels(names.map((name) => this.#model(name)), budgetMs);
+    }
+
     /** @param {Uint8Array} images @param {Uint8Array} labels  IDX files @returns {number} digits in the sheet */
     samples(images, labels) {
         const count = this.#started().core.openSheet(images, labels);

@@ -110,6 +110,10 @@ const OPERATIONS = {
         };
         return { result: engine.time(modelNames(args), bytes(args, 'pixels', MODEL_CAP), options) };
     },
+    timeKernels(engine, args) {
+        const { budgetMs = 100 } = args;
+        return { result: engine.timeKernels(modelNames(args), integer({ budgetMs }, 'budgetMs', 1, MOST_BUDGET_MS)) };
+    },
     async samples(engine, args, signal) {
         const images = await file(args, 'images', 'imagesUrl', 'the sheet of digits', SHEET_CAP, signal);
         const labels = await file(args, 'labels', 'labelsUrl', 'the labels of the digits', SHEET_CAP, signal);
