@@ -26,6 +26,8 @@ const badge = (expert) => html('span', { class: `badge ${colourClass(expert)}`, 
 export class PmoeRoutes extends HTMLElement {
   /** @type {Shape} */
   #shape = { experts: 0, kept: 0, high: 0, wide: 0 };
+  /** @type {HTMLElement[]} */
+  #children = [];
   /** @type {Route[]|null} */
   #routes = null;
   /** @type {boolean[]} */
@@ -43,13 +45,25 @@ export class PmoeRoutes extends HTMLElement {
   #readout = html('div', { class: 'readout' });
   #table = html('tbody');
 
+  /** While the engine starts there is time to make the parts for the model that the markup was recorded with. */
+  connectedCallback() {
+    const [experts, kept, high, wide] = (this.dataset.shape ?? '').split(' ').map(Number);
+    if (wide && !this.#children.length) this.#make({ experts, kept, high, wide });
+  }
+
   /** @param {Shape} shape */
   setModel(shape) {
-    this.#shape = shape;
+    if (JSON.stringify(shape) !== JSON.stringify(this.#shape)) this.#make(shape);
     this.#routes = null;
     this.#shown = Array(shape.experts).fill(true);
     this.#pointed = -1;
     this.#chosen = false;
+    this.replaceChildren(...this.#children);
+  }
+
+  /** @param {Shape} shape */
+  #make(shape) {
+    this.#shape = shape;
     const { high, wide } = shape;
     this.#cells = Array.from({ length: high * wide }, (_, i) => html('div', { role: 'gridcell', class: 'routes-cell', 'data-patch': i }));
     this.#cells.forEach((cell, i) => {
@@ -58,7 +72,7 @@ export class PmoeRoutes extends HTMLElement {
     new RovingGrid(this.#cells, wide);
     const rows = Array.from({ length: high }, (_, r) => html('div', { role: 'row' }, ...this.#cells.slice(r * wide, (r + 1) * wide)));
     this.#chips = Array.from({ length: shape.experts }, (_, e) => this.#makeChip(e));
-    this.replaceChildren(
+    this.#children = [
       html(
         'div',
         { class: 'routes-figure' },
@@ -80,8 +94,7 @@ export class PmoeRoutes extends HTMLElement {
           this.#table,
         ),
       ),
-    );
-    this.dataset.experts = String(shape.experts);
+    ];
   }
 
   /** @param {Prediction} prediction  of the model that was set  @param {Uint8Array} pixels */
