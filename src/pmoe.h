@@ -240,7 +240,7 @@ typedef struct pmoe_recipe {
     int32_t fresh;            /* 1: epoch e trains on boards e*N .. e*N+N-1, never the same twice */
     int32_t shift;            /* each cell of a training board is moved by up to so many pixels, anew each time */
     int32_t batch, epochs;
-    float momentum;           /* of SGD: v = momentum v + gradient, w -= rate v; v starts each epoch at 0 */
+    const char *optimizer;    /* "sgd", plain, or "adam" (Kingma, Ba 2015; beta 0.9 and 0.999, eps 1e-8) */
     float rate;
     float rate_end;           /* reached by a straight line over the epochs; equal to rate: constant */
     int32_t router_epochs;    /* separate: of the first step */
@@ -263,8 +263,13 @@ PMOE_MUST_USE pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, const pmo
                                             const pmoe_options *options, pmoe_trainer **trainer, pmoe_error *error);
 void pmoe_trainer_close(pmoe_trainer **trainer);
 
-/* Go on from a file that pmoe_trainer_save wrote for the same recipe; the bytes that come out in the end are those of
- * a training that was never interrupted. */
+/* All that going on needs, as a file: weights, the optimizer's state, epochs done.  Not a model: pmoe_model_open refuses
+ * it.  From the options' allocator. */
+PMOE_MUST_USE pmoe_status pmoe_trainer_checkpoint(const pmoe_trainer *trainer, unsigned char **file,
+                                                  size_t *file_bytes, pmoe_error *error);
+
+/* Go on from a checkpoint of the same recipe; the bytes that come out in the end are those of a training that was
+ * never interrupted.  A refused file changes nothing. */
 PMOE_MUST_USE pmoe_status pmoe_trainer_resume(pmoe_trainer *trainer, const void *file, size_t file_bytes,
                                               pmoe_error *error);
 

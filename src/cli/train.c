@@ -15,10 +15,10 @@
 #include <string.h>
 
 struct train_options {
-    const char *data, *out, *checkpoint, *resume, *gate, *divisor, *output, *isa;
+    const char *data, *out, *checkpoint, *resume, *gate, *divisor, *optimizer, *output, *isa;
     int64_t seed, threads, samples, batch, epochs, router_epochs, filters, experts, kept, shift, boards,
         checkpoint_every;
-    double momentum, rate, rate_end, router_rate;
+    double rate, rate_end, router_rate;
     int32_t json;
 };
 
@@ -34,7 +34,7 @@ static const struct option options[] = {
     {"batch", OPTION_INT, AT(batch), NULL, "boards a step", "N", 1, MOST, NULL, 0},
     {"epochs", OPTION_INT, AT(epochs), NULL, "epochs of the experts", "N", 1, MOST, NULL, 0},
     {"router-epochs", OPTION_INT, AT(router_epochs), NULL, "epochs of separate routers", "N", 1, MOST, NULL, 0},
-    {"momentum", OPTION_NUMBER, AT(momentum), NULL, "of SGD", "M", 0, 0.999, NULL, 0},
+    {"optimizer", OPTION_TEXT, AT(optimizer), NULL, "sgd or adam", "NAME", 0, 0, NULL, 0},
     {"rate", OPTION_NUMBER, AT(rate), NULL, "of SGD, first epoch", "R", 0, 1000, NULL, 0},
     {"rate-end", OPTION_NUMBER, AT(rate_end), NULL, "last epoch; a straight line between", "R", 0, 1000, NULL, 0},
     {"router-rate", OPTION_NUMBER, AT(router_rate), NULL, "of separate routers", "R", 0, 1000, NULL, 0},
@@ -92,14 +92,16 @@ static void override_recipe(pmoe_recipe *recipe, const struct train_options *giv
     const struct {
         double given;
         float *field;
-    } numbers[] = {{given->momentum, &recipe->momentum},
-                   {given->rate, &recipe->rate},
+    } numbers[] = {{given->rate, &recipe->rate},
                    {given->rate_end > 0 ? given->rate_end : given->rate, &recipe->rate_end},
                    {given->router_rate, &recipe->router_rate}};
     const struct {
         const char *given;
         const char **field;
-    } words[] = {{given->gate, &recipe->gate}, {given->divisor, &recipe->divisor}, {given->output, &recipe->output}};
+    } words[] = {{given->gate, &recipe->gate},
+                 {given->divisor, &recipe->divisor},
+                 {given->optimizer, &recipe->optimizer},
+                 {given->output, &recipe->output}};
     for (size_t i = 0; i < COUNT_OF(whole); i++)
         if (whole[i].given)
             *whole[i].field = (int32_t)whole[i].given;
@@ -145,11 +147,21 @@ static size_t write_card(const struct training *training, char *text, size_t cap
     return json.length;
 }
 
-static pmoe_status save(struct training *training, const char *path, const char *card, pmoe_error *error)
+static pmoe_status save_checkpoint(const struct training *training, pmoe_error *error)
+{
+    unsigned char *file;
+    size_t bytes;
+    TRY(pmoe_trainer_checkpoint(training->trainer, &file, &bytes, error));
+    pmoe_status status = file_write(training->given->checkpoint, file, bytes, error);
+    free(file);
+    return status;
+}
+
+static pmoe_status save_model(struct training *training, const char *card, pmoe_error *error)
 {
     unsigned char *file;
     TRY(pmoe_trainer_save(training->trainer, card, &file, &training->file_bytes, error));
-    pmoe_status status = file_write(path, file, training->file_bytes, error);
+    pmoe_status status = file_write(training->given->out, file, training->file_bytes, error);
     free(file);
     return status;
 }
@@ -186,7 +198,7 @@ static pmoe_status train_epochs(struct training *training, pmoe_error *error)
         TRY(pmoe_trainer_epoch(training->trainer, report_batch, training, &now, error));
         training->rows[training->row_count++] = (struct epoch_row){now.phase, now.loss, now.accuracy};
         if (given->checkpoint && now.epoch % given->checkpoint_every == 0)
-            TRY(save(training, given->checkpoint, NULL, error));
+            TRY(save_checkpoint(training, error));
     }
     return PMOE_OK;
 }
@@ -231,7 +243,7 @@ static pmoe_status train(struct training *training, pmoe_error *error)
     char card[1024];
     if (write_card(training, card, sizeof card) >= sizeof card)
         return fail(error, PMOE_E_LIMIT, "%.100s: the path is too long for the model card", given->data);
-    return save(training, given->out, card, error);
+    return save_model(training, card, error);
 }
 
 /* ---- Results ---- */

@@ -23,6 +23,7 @@ static const pmoe_recipe recipes[] = {
      .rate = 0.2f,
      .rate_end = 0.2f,
      .expert_std = 0.1f,
+     .optimizer = "sgd",
      .output = "normal",
      .seed = 1},
     {.name = "mosaic-separate",
@@ -41,6 +42,7 @@ static const pmoe_recipe recipes[] = {
      .router_rate = 0.1f,
      .expert_std = 0.1f,
      .router_std = 0.1f,
+     .optimizer = "sgd",
      .output = "sign",
      .seed = 1},
     {.name = "mosaic-joint",
@@ -58,6 +60,7 @@ static const pmoe_recipe recipes[] = {
      .rate_end = 0.2f,
      .expert_std = 0.01f,
      .router_std = 1e-4f,
+     .optimizer = "sgd",
      .output = "normal",
      .seed = 1},
     {.name = "mosaic10-cnn",
@@ -65,14 +68,13 @@ static const pmoe_recipe recipes[] = {
      .set = PMOE_MOSAIC10,
      .filters = 640,
      .divisor = "n",
-     .samples = 20000,
+     .samples = 16000,
      .fresh = 1,
-     .shift = 1,
      .batch = 64,
-     .epochs = 80,
-     .momentum = 0.9f,
-     .rate = 0.3f,
-     .rate_end = 0.005f,
+     .epochs = 20,
+     .optimizer = "adam",
+     .rate = 0.001f,
+     .rate_end = 0.00005f,
      .expert_std = 0.05f,
      .output = "trained",
      .seed = 1},
@@ -84,14 +86,13 @@ static const pmoe_recipe recipes[] = {
      .kept = 3,
      .gate = "topl_softmax",
      .divisor = "l",
-     .samples = 20000,
+     .samples = 16000,
      .fresh = 1,
-     .shift = 1,
      .batch = 64,
-     .epochs = 80,
-     .momentum = 0.9f,
-     .rate = 0.6f,
-     .rate_end = 0.005f,
+     .epochs = 20,
+     .optimizer = "adam",
+     .rate = 0.001f,
+     .rate_end = 0.00005f,
      .expert_std = 0.05f,
      .router_std = 0.01f,
      .output = "trained",
@@ -154,6 +155,9 @@ static pmoe_status check_words(const pmoe_recipe *recipe, pmoe_error *error)
         return fail(error, PMOE_E_ARGUMENT,
                     "recipe \"%.31s\": gate is \"%.31s\", expected \"topl_softmax\" or \"softmax_topl\"", recipe->name,
                     recipe->gate ? recipe->gate : "");
+    if (!is_one_of(recipe->optimizer, "sgd", "adam", "adam"))
+        return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": optimizer is \"%.31s\", expected \"sgd\" or \"adam\"",
+                    recipe->name, recipe->optimizer ? recipe->optimizer : "");
     if (!is_one_of(recipe->output, "normal", "sign", "trained"))
         return fail(error, PMOE_E_ARGUMENT,
                     "recipe \"%.31s\": output is \"%.31s\", expected \"normal\", \"sign\" or \"trained\"", recipe->name,
@@ -194,9 +198,6 @@ pmoe_status recipe_check(const pmoe_recipe *recipe, pmoe_error *error)
     TRY(check_positive(recipe, "router_rate", recipe->router_rate, error));
     TRY(check_positive(recipe, "expert_std", recipe->expert_std, error));
     TRY(check_positive(recipe, "router_std", recipe->router_std, error));
-    if (!(recipe->momentum >= 0 && recipe->momentum < 1))
-        return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": momentum is %g, expected 0 up to 1, which is excluded",
-                    recipe->name, (double)recipe->momentum);
     TRY(check_words(recipe, error));
     return check_experts(recipe, error);
 }
@@ -350,7 +351,7 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
     json_add_int(&json, "shift", recipe->shift);
     json_add_int(&json, "batch", recipe->batch);
     json_add_int(&json, "epochs", recipe->epochs);
-    json_add_number(&json, "momentum", (double)recipe->momentum, 9);
+    json_add_text(&json, "optimizer", recipe->optimizer);
     json_add_number(&json, "rate", (double)recipe->rate, 9);
     json_add_number(&json, "rate_end", (double)recipe->rate_end, 9);
     json_add_number(&json, "expert_std", (double)recipe->expert_std, 9);

@@ -1,4 +1,7 @@
-/* Trained weights to files and back: saving, golden outputs, resuming. */
+/* Trained weights to files and back: models with golden outputs, checkpoints, resuming.
+ *
+ * A checkpoint holds each tensor under its name and the optimizer's state under moment.0.NAME and moment.1.NAME, all in
+ * the file's order, and pmoe.train in its metadata; it has no layer list and so is no model. */
 #include "trainer.h"
 
 #include "../base/error.h"
@@ -7,10 +10,12 @@
 #include "oracle.h"
 #include "recipe.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
+    CHECKPOINT_NAME_BYTES = GRAPH_TENSOR_NAME_BYTES + 16,
+    CHECKPOINT_MAX_TENSORS = GRAPH_MAX_TENSORS * (1 + OPTIMIZER_MOMENTS),
     GRAPH_TEXT_BYTES = 16384,
     TRAIN_TEXT_BYTES = 2048,
     GOLDEN_TEXT_BYTES = 65536,
@@ -166,6 +171,78 @@ pmoe_status pmoe_trainer_save(const pmoe_trainer *trainer, const char *card, uns
     return status;
 }
 
+/* ---- Checkpoints ---- */
+
+struct checkpoint_entry {
+    char name[CHECKPOINT_NAME_BYTES];
+    int32_t tensor; /* row of the tensor table: order and shape */
+    float *values;  /* of the trainer, in memory's order */
+};
+
+struct checkpoint {
+    struct checkpoint_entry entry[CHECKPOINT_MAX_TENSORS];
+    struct safetensors_source source[CHECKPOINT_MAX_TENSORS];
+    int32_t count;
+    size_t floats;
+    char train[2 * TRAIN_TEXT_BYTES];
+};
+
+static void add_entry(struct checkpoint *checkpoint, const struct graph *graph, const char *prefix, int32_t tensor,
+                      float *values)
+{
+    struct checkpoint_entry *entry = &checkpoint->entry[checkpoint->count++];
+    snprintf(entry->name, sizeof entry->name, "%s%s", prefix, graph->tensor[tensor].name);
+    entry->tensor = tensor;
+    entry->values = values;
+    checkpoint->floats += (size_t)graph->tensor[tensor].count;
+}
+
+/* What a checkpoint of this trainer holds, in order. */
+static void list_entries(const pmoe_trainer *trainer, struct checkpoint *checkpoint)
+{
+    static const char *const prefixes[OPTIMIZER_MOMENTS] = {"moment.0.", "moment.1."};
+    checkpoint->count = 0;
+    checkpoint->floats = 0;
+    for (int32_t t = 0; t < trainer->graph->tensors; t++)
+        add_entry(checkpoint, trainer->graph, "", t, trainer->weights[t]);
+    for (int m = 0; m < OPTIMIZER_MOMENTS; m++)
+        for (int32_t t = 0; t < trainer->graph->tensors; t++)
+            if (trainer->moments[t][m])
+                add_entry(checkpoint, trainer->graph, prefixes[m], t, trainer->moments[t][m]);
+}
+
+static pmoe_status write_checkpoint(const pmoe_trainer *trainer, struct checkpoint *checkpoint, float *values,
+                                    unsigned char **file, size_t *file_bytes, pmoe_error *error)
+{
+    if (write_train(trainer, checkpoint->train, sizeof checkpoint->train) >= sizeof checkpoint->train)
+        return fail(error, PMOE_E_LIMIT, "checkpoint: the recipe is too long");
+    for (int32_t i = 0; i < checkpoint->count; i++) {
+        const struct checkpoint_entry *entry = &checkpoint->entry[i];
+        const struct tensor *row = &trainer->graph->tensor[entry->tensor];
+        checkpoint->source[i] = (struct safetensors_source){entry->name, row->rank, row->dims, values};
+        tensor_to_file(trainer->graph, entry->tensor, entry->values, values);
+        values += row->count;
+    }
+    struct safetensors_pair pair = {"pmoe.train", checkpoint->train};
+    return safetensors_write(checkpoint->source, checkpoint->count, &pair, 1, &trainer->allocator, file, file_bytes,
+                             error);
+}
+
+pmoe_status pmoe_trainer_checkpoint(const pmoe_trainer *trainer, unsigned char **file, size_t *file_bytes,
+                                    pmoe_error *error)
+{
+    struct checkpoint *checkpoint = allocator_take(&trainer->allocator, sizeof *checkpoint);
+    if (!checkpoint)
+        return fail(error, PMOE_E_MEMORY, "checkpoint: no memory for its list");
+    list_entries(trainer, checkpoint);
+    float *values = allocator_take(&trainer->allocator, checkpoint->floats * sizeof *values);
+    pmoe_status status = values ? write_checkpoint(trainer, checkpoint, values, file, file_bytes, error)
+                                : fail(error, PMOE_E_MEMORY, "checkpoint: no memory for the file");
+    allocator_give(&trainer->allocator, values);
+    allocator_give(&trainer->allocator, checkpoint);
+    return status;
+}
+
 /* ---- Resuming ---- */
 
 static pmoe_status read_train(const pmoe_trainer *trainer, const char *text, int32_t *epoch, pmoe_error *error)
@@ -189,6 +266,24 @@ static pmoe_status read_train(const pmoe_trainer *trainer, const char *text, int
     return status;
 }
 
+/* All entries are found and of the right size before any is taken. */
+static pmoe_status take_entries(pmoe_trainer *trainer, const struct safetensors *view,
+                                const struct checkpoint *checkpoint, pmoe_error *error)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (int32_t i = 0; i < checkpoint->count; i++) {
+            const struct checkpoint_entry *entry = &checkpoint->entry[i];
+            struct safetensors_entry found;
+            if (!safetensors_find(view, entry->name, &found) ||
+                (int64_t)found.count != trainer->graph->tensor[entry->tensor].count)
+                return fail(error, PMOE_E_GRAPH,
+                            "resume: tensor \"%s\" is missing or of another size; expected a checkpoint", entry->name);
+            if (pass == 1)
+                tensor_from_file(trainer->graph, entry->tensor, found.bytes, entry->values);
+        }
+    return PMOE_OK;
+}
+
 static pmoe_status resume_view(pmoe_trainer *trainer, const struct safetensors *view, pmoe_error *error)
 {
     char *text = NULL;
@@ -196,25 +291,19 @@ static pmoe_status resume_view(pmoe_trainer *trainer, const struct safetensors *
     TRY(safetensors_verify(view, &trainer->allocator, &checked, error));
     TRY(safetensors_metadata(view, "pmoe.train", &trainer->allocator, &text, error));
     if (!text)
-        return fail(error, PMOE_E_FORMAT, "resume: the file has no \"pmoe.train\" in its metadata");
+        return fail(error, PMOE_E_FORMAT,
+                    "resume: the file has no \"pmoe.train\" in its metadata; expected a checkpoint");
     pmoe_status status = read_train(trainer, text, &epoch, error);
     allocator_give(&trainer->allocator, text);
     TRY(status);
-    const struct graph *graph = trainer->graph;
-    for (int pass = 0; pass < 2; pass++) /* all are checked before any is taken */
-        for (int32_t t = 0; t < graph->tensors; t++) {
-            struct safetensors_entry entry;
-            if (!safetensors_find(view, graph->tensor[t].name, &entry) ||
-                (int64_t)entry.count != graph->tensor[t].count)
-                return fail(error, PMOE_E_GRAPH, "resume: tensor \"%s\" is missing or of another size",
-                            graph->tensor[t].name);
-            if (pass == 1)
-                tensor_from_file(graph, t, entry.bytes, trainer->weights[t]);
-        }
-    for (int32_t i = 0; i < graph->layers; i++)
-        if (graph->layer[i].weight >= 0)
-            model_pack(trainer->model, i, trainer->weights[graph->layer[i].weight],
-                       graph->layer[i].bias < 0 ? NULL : trainer->weights[graph->layer[i].bias]);
+    struct checkpoint *checkpoint = allocator_take(&trainer->allocator, sizeof *checkpoint);
+    if (!checkpoint)
+        return fail(error, PMOE_E_MEMORY, "resume: no memory for the checkpoint's list");
+    list_entries(trainer, checkpoint);
+    status = take_entries(trainer, view, checkpoint, error);
+    allocator_give(&trainer->allocator, checkpoint);
+    TRY(status);
+    trainer_pack(trainer);
     trainer->epoch = epoch;
     return PMOE_OK;
 }

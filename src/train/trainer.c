@@ -32,6 +32,11 @@ static int32_t count_jobs(const pmoe_trainer *trainer, struct job *jobs)
     return count;
 }
 
+int trainer_has_moments(const pmoe_trainer *trainer, int32_t tensor)
+{
+    return strcmp(trainer->recipe.optimizer, "adam") == 0 && recipe_trains(&trainer->recipe, trainer->graph, tensor);
+}
+
 static void trainer_lay_out(pmoe_trainer *trainer, struct arena *arena)
 {
     size_t threads = (size_t)pool_threads(trainer->pool);
@@ -40,6 +45,8 @@ static void trainer_lay_out(pmoe_trainer *trainer, struct arena *arena)
         size_t bytes = (size_t)trainer->graph->tensor[t].count * sizeof(float);
         trainer->weights[t] = arena_take(arena, bytes);
         trainer->gradients[t] = arena_take(arena, bytes);
+        for (int m = 0; m < OPTIMIZER_MOMENTS && trainer_has_moments(trainer, t); m++)
+            trainer->moments[t][m] = arena_take(arena, bytes);
     }
     trainer->pixels = arena_take(arena, (size_t)trainer->lanes * BOARD_PIXELS);
     trainer->losses = arena_take(arena, (size_t)trainer->recipe.batch * sizeof *trainer->losses);
@@ -63,7 +70,7 @@ static void pack_layer(pmoe_trainer *trainer, int32_t at)
                    layer->bias < 0 ? NULL : trainer->weights[layer->bias]);
 }
 
-static void pack_all(pmoe_trainer *trainer)
+void trainer_pack(pmoe_trainer *trainer)
 {
     for (int32_t i = 0; i < trainer->graph->layers; i++)
         pack_layer(trainer, i);
@@ -76,10 +83,12 @@ static void keep_recipe(pmoe_trainer *trainer, const pmoe_recipe *recipe)
     strncpy(trainer->gate, recipe->gate ? recipe->gate : "", sizeof trainer->gate - 1);
     strncpy(trainer->divisor, recipe->divisor, sizeof trainer->divisor - 1);
     strncpy(trainer->output, recipe->output, sizeof trainer->output - 1);
+    strncpy(trainer->optimizer, recipe->optimizer, sizeof trainer->optimizer - 1);
     trainer->recipe.name = trainer->name;
     trainer->recipe.gate = trainer->gate;
     trainer->recipe.divisor = trainer->divisor;
     trainer->recipe.output = trainer->output;
+    trainer->recipe.optimizer = trainer->optimizer;
 }
 
 static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, int32_t threads,
@@ -103,9 +112,12 @@ static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, 
         return fail(error, PMOE_E_MEMORY, "training: no memory for weights and gradients (%zu bytes)", arena.used);
     trainer_lay_out(trainer, &arena);
     count_jobs(trainer, trainer->jobs);
-    for (int32_t t = 0; t < trainer->graph->tensors; t++)
+    for (int32_t t = 0; t < trainer->graph->tensors; t++) {
+        for (int m = 0; m < OPTIMIZER_MOMENTS && trainer->moments[t][m]; m++)
+            memset(trainer->moments[t][m], 0, (size_t)trainer->graph->tensor[t].count * sizeof(float));
         recipe_init(&trainer->recipe, trainer->graph, t, trainer->weights[t]);
-    pack_all(trainer);
+    }
+    trainer_pack(trainer);
     return PMOE_OK;
 }
 
@@ -225,16 +237,19 @@ static void lane_task(void *context, int32_t index, int32_t worker)
     lane_backward(lane, trainer->weights);
 }
 
-/* v = momentum * v, the start of a slice's new velocity. */
-static void fade(float *velocity, float momentum, size_t count)
+/* Step against the gradient of `count` weights of a tensor, from number `at`. */
+static void step_tensor(const pmoe_trainer *trainer, int32_t tensor, size_t at, size_t count)
 {
-    if (momentum == 0) /* infinities must go too */
-        memset(velocity, 0, count * sizeof *velocity);
-    for (size_t i = 0; momentum != 0 && i < count; i++)
-        velocity[i] *= momentum;
+    float *const *moments = trainer->moments[tensor];
+    if (moments[0])
+        optimizer_adam(trainer->weights[tensor] + at, trainer->gradients[tensor] + at, moments[0] + at, moments[1] + at,
+                       count, trainer->step_rate, trainer->step);
+    else
+        trainer->model->kernels->axpy(trainer->weights[tensor] + at, -trainer->step_rate,
+                                      trainer->gradients[tensor] + at, count);
 }
 
-/* Add one slice of the weights' gradient, summed over the lanes in order, to its velocity, and step against that. */
+/* Sum one slice of the weights' gradient over the lanes, in order, and step against it. */
 static void job_task(void *context, int32_t index, int32_t worker)
 {
     pmoe_trainer *trainer = context;
@@ -245,19 +260,18 @@ static void job_task(void *context, int32_t index, int32_t worker)
     size_t out = (size_t)job.matrix * (size_t)plan->outs + (size_t)job.first;
     float *gradient = trainer->gradients[layer->weight] + out * row;
     float *dbias = layer->bias < 0 ? NULL : trainer->gradients[layer->bias] + out;
-    fade(gradient, trainer->recipe.momentum, (size_t)job.count * row);
+    memset(gradient, 0, (size_t)job.count * row * sizeof *gradient);
     if (dbias)
-        fade(dbias, trainer->recipe.momentum, (size_t)job.count);
+        memset(dbias, 0, (size_t)job.count * sizeof *dbias);
     for (int32_t i = 0; i < trainer->lanes; i++) {
         int32_t first;
         if (lane_share(trainer, i, &first))
             lane_weight_gradient(&trainer->lane[i], job.layer, job.matrix, job.first, job.count,
                                  trainer->scratch[worker], gradient, dbias);
     }
-    const struct kernels *kernels = trainer->model->kernels;
-    kernels->axpy(trainer->weights[layer->weight] + out * row, -trainer->step_rate, gradient, (size_t)job.count * row);
+    step_tensor(trainer, layer->weight, out * row, (size_t)job.count * row);
     if (dbias)
-        kernels->axpy(trainer->weights[layer->bias] + out, -trainer->step_rate, dbias, (size_t)job.count);
+        step_tensor(trainer, layer->bias, out, (size_t)job.count);
 }
 
 static void train_batch(pmoe_trainer *trainer)
@@ -367,8 +381,6 @@ pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user,
     struct random random = random_at(recipe->seed, RANDOM_ORDER, (uint64_t)trainer->epoch);
     random_shuffle(&random, trainer->order, (size_t)recipe->samples);
     trainer->step_rate = epoch_rate(trainer);
-    for (int32_t t = 0; t < trainer->graph->tensors; t++) /* so that a checkpoint needs weights and an epoch only */
-        memset(trainer->gradients[t], 0, (size_t)trainer->graph->tensor[t].count * sizeof(float));
     *progress = (pmoe_progress){.phase = routers ? "routers" : "experts",
                                 .epoch = trainer->epoch,
                                 .epochs = all_epochs(trainer),
@@ -377,6 +389,7 @@ pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user,
         int32_t left = recipe->samples - seen;
         trainer->batch_order = trainer->order + seen;
         trainer->batch_size = left < recipe->batch ? left : recipe->batch;
+        trainer->step = (int64_t)(trainer->epoch - router_epochs(trainer)) * progress->batches + progress->batch + 1;
         if (routers)
             train_routers_batch(trainer, router);
         else

@@ -5,6 +5,7 @@
 #include "../base/pool.h"
 #include "backward.h"
 #include "loss.h"
+#include "optimizer.h"
 
 enum {
     TRAINER_LANES = 8,     /* parts that a batch is dealt into when there is more than one thread */
@@ -19,7 +20,7 @@ struct job {
 
 struct pmoe_trainer {
     pmoe_recipe recipe; /* its strings are the copies below */
-    char name[TRAINER_NAME_BYTES], gate[16], divisor[4], output[12];
+    char name[TRAINER_NAME_BYTES], gate[16], divisor[4], output[12], optimizer[8];
     const pmoe_digits *digits;
     pmoe_allocator allocator;
     void *block;
@@ -27,6 +28,7 @@ struct pmoe_trainer {
     struct graph *graph;
     pmoe_model *model;
     float *weights[GRAPH_MAX_TENSORS], *gradients[GRAPH_MAX_TENSORS]; /* memory's order */
+    float *moments[GRAPH_MAX_TENSORS][OPTIMIZER_MOMENTS]; /* the optimizer's state, or NULL where it has none */
     struct lane lane[TRAINER_LANES];
     int32_t lanes, lane_batch;
     uint8_t *pixels;     /* [lanes][board] */
@@ -40,6 +42,13 @@ struct pmoe_trainer {
     const int32_t *batch_order;
     int32_t batch_size, batch_bad; /* bad: a board could not be made */
     float step_rate;
+    int64_t step; /* of the experts' phase, from 1 */
 };
+
+/* Put all weights into the model. */
+void trainer_pack(pmoe_trainer *trainer);
+
+/* Does the optimizer keep state for this tensor? */
+int trainer_has_moments(const pmoe_trainer *trainer, int32_t tensor);
 
 #endif

@@ -84,6 +84,13 @@ static struct saved save(const pmoe_trainer *trainer)
     return saved;
 }
 
+static struct saved checkpoint(const pmoe_trainer *trainer)
+{
+    struct saved saved;
+    assert_int_equal(pmoe_trainer_checkpoint(trainer, &saved.bytes, &saved.count, NULL), PMOE_OK);
+    return saved;
+}
+
 static void assert_same_bytes(struct saved a, struct saved b)
 {
     assert_int_equal(a.count, b.count);
@@ -122,7 +129,7 @@ static void test_resuming_gives_the_same_bytes(void **state)
         for (int32_t stop = 0; stop <= recipe.epochs + recipe.router_epochs; stop++) {
             pmoe_trainer *first = open_trainer(&recipe, digits, 1), *second = open_trainer(&recipe, digits, 1);
             train_on(first, stop);
-            struct saved half = save(first);
+            struct saved half = checkpoint(first);
             assert_int_equal(pmoe_trainer_resume(second, half.bytes, half.count, NULL), PMOE_OK);
             train_on(second, 100);
             struct saved found = save(second);
@@ -145,7 +152,7 @@ static void test_resuming_refuses_other_files(void **state)
     pmoe_recipe recipe = small_recipe("mosaic-joint"), other = recipe;
     other.seed = 2;
     pmoe_trainer *trainer = open_trainer(&recipe, digits, 1), *stranger = open_trainer(&other, digits, 1);
-    struct saved of_other = save(stranger), own = save(trainer), after;
+    struct saved of_other = checkpoint(stranger), own = checkpoint(trainer), after;
     pmoe_error error = {.text = ""};
     assert_int_equal(pmoe_trainer_resume(trainer, of_other.bytes, of_other.count, &error), PMOE_E_ARGUMENT);
     assert_non_null(strstr(error.text, "recipe"));
@@ -153,7 +160,9 @@ static void test_resuming_refuses_other_files(void **state)
     assert_int_equal(pmoe_trainer_resume(trainer, own.bytes, own.count, &error), PMOE_E_CHECKSUM);
     own.bytes[own.count - 1] ^= 1;
     assert_int_equal(pmoe_trainer_resume(trainer, own.bytes, own.count - 1, &error), PMOE_E_FORMAT);
-    after = save(trainer);
+    pmoe_model *model;
+    assert_int_equal(pmoe_model_open(own.bytes, own.count, NULL, &model, &error), PMOE_E_FORMAT); /* it is no model */
+    after = checkpoint(trainer);
     assert_same_bytes(own, after); /* refusing changed nothing */
     free(of_other.bytes);
     free(own.bytes);
@@ -219,6 +228,20 @@ static void test_router_step_is_eq_6(void **state)
         assert_float_equal(trainer->weights[0][k], (float)expected[k], 2e-5f);
     pmoe_trainer_close(&trainer);
     pmoe_digits_close(&digits);
+}
+
+/* Three steps by hand: constant gradient g, so m' = g and v' = g^2 and each step is the rate, whatever g's size. */
+static void test_adam(void **state)
+{
+    (void)state;
+    float w[2] = {1, -2}, m[2] = {0}, v[2] = {0};
+    const float g[2] = {1e-3f, -50};
+    for (int64_t step = 1; step <= 3; step++)
+        optimizer_adam(w, g, m, v, 2, 0.01f, step);
+    assert_float_equal(w[0], 0.97f, 1e-5f);
+    assert_float_equal(w[1], -1.97f, 1e-5f);
+    assert_float_equal(m[1], -50 * (1 - 0.9f * 0.9f * 0.9f), 1e-4f);
+    assert_float_equal(v[1], 2500 * (1 - 0.999f * 0.999f * 0.999f), 1e-3f);
 }
 
 static void test_fixed_weights_stay_fixed(void **state)
@@ -303,10 +326,10 @@ static void test_recipes_are_checked(void **state)
             print_error("expected \"%s\" in: %s\n", cases[i].says, error.text);
         assert_non_null(strstr(error.text, cases[i].says));
     }
-    const char *words[][2] = {{"gate", "maybe"}, {"divisor", "m"}, {"output", "sign"}};
-    for (int i = 0; i < 3; i++) {
+    const char *words[][2] = {{"gate", "maybe"}, {"divisor", "m"}, {"output", "sign"}, {"optimizer", "adams"}};
+    for (int i = 0; i < 4; i++) {
         pmoe_recipe recipe = *pmoe_recipe_find("mosaic-joint");
-        *(i == 0 ? &recipe.gate : i == 1 ? &recipe.divisor : &recipe.output) = words[i][1];
+        *(i == 0 ? &recipe.gate : i == 1 ? &recipe.divisor : i == 2 ? &recipe.output : &recipe.optimizer) = words[i][1];
         pmoe_error error = {.text = ""};
         pmoe_trainer *trainer;
         assert_int_equal(pmoe_trainer_open(&recipe, digits, 1, NULL, &trainer, &error), PMOE_E_ARGUMENT);
@@ -335,6 +358,10 @@ static void test_refused_memory_leaks_nothing(void **state)
             status = pmoe_trainer_save(trainer, NULL, &file, &bytes, &error);
         if (status == PMOE_OK) {
             options.allocator.release(&counting, file);
+            status = pmoe_trainer_checkpoint(trainer, &file, &bytes, &error);
+        }
+        if (status == PMOE_OK) {
+            options.allocator.release(&counting, file);
             opened = 1;
         } else {
             assert_int_equal(status, PMOE_E_MEMORY);
@@ -353,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_resuming_refuses_other_files),
         cmocka_unit_test(test_training_learns),
         cmocka_unit_test(test_router_step_is_eq_6),
+        cmocka_unit_test(test_adam),
         cmocka_unit_test(test_fixed_weights_stay_fixed),
         cmocka_unit_test(test_saved_models_open_and_pass_their_golden_outputs),
         cmocka_unit_test(test_recipes_are_checked),
