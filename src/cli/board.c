@@ -62,7 +62,7 @@ static void write_json(struct json_writer *json, const void *context)
 static void write_text(const struct board_result *result, struct output *out)
 {
     output_add(out, "%s: class %d, its patch is %d (row %d, column %d)\n", result->given->out, result->truth.label,
-               result->truth.patch, result->truth.patch / PMOE_GRID + 1, result->truth.patch % PMOE_GRID + 1);
+               result->truth.patch + 1, result->truth.patch / PMOE_GRID + 1, result->truth.patch % PMOE_GRID + 1);
     output_add(out, "its cells were made from digits with the labels");
     for (int32_t cell = 0; cell < PMOE_CELLS; cell++)
         output_add(out, "%s%d", cell % PMOE_GRID ? " " : "\n  ", result->labels[cell]);

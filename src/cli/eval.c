@@ -112,7 +112,9 @@ static void add_best(struct output *out, const char *what, const struct accuracy
     for (int32_t s = 1; s < of->experts; s++)
         if (count(of, c, s) > count(of, c, best))
             best = s;
-    output_add(out, "   %s %6.2f%% (expert %d)", what, percent(count(of, c, best), of->class_boards[c]), best);
+    char letters[EXPERT_LETTERS];
+    output_add(out, "   %s %6.2f%% (expert %s)", what, percent(count(of, c, best), of->class_boards[c]),
+               expert_letters(best, letters));
 }
 
 static void write_text(const struct eval_result *result, struct output *out)
@@ -150,9 +152,9 @@ static pmoe_status choose_set(const struct eval_options *given, const struct mod
     if (given->set < 0 && classes != pmoe_board_classes(PMOE_MOSAIC) && classes != pmoe_board_classes(PMOE_MOSAIC10))
         return fail(error, PMOE_E_ARGUMENT, "%.100s: no set of boards has as many classes as this model, %d",
                     file->path, classes);
-    *set = given->set >= 0                             ? (pmoe_board_set)given->set
+    *set = given->set >= 0                              ? (pmoe_board_set)given->set
            : classes == pmoe_board_classes(PMOE_MOSAIC) ? PMOE_MOSAIC
-                                                       : PMOE_MOSAIC10;
+                                                        : PMOE_MOSAIC10;
     return PMOE_OK;
 }
 

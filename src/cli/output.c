@@ -60,6 +60,17 @@ void output_json(struct output *out, void (*write)(struct json_writer *json, con
     output_add(out, "\n");
 }
 
+const char *expert_letters(int32_t expert, char letters[EXPERT_LETTERS])
+{
+    char *at = letters + EXPERT_LETTERS - 1;
+    *at = 0;
+    do {
+        *--at = (char)('A' + expert % 26);
+        expert = expert / 26 - 1;
+    } while (expert >= 0 && at > letters);
+    return at;
+}
+
 pmoe_status output_flush(struct output *out, FILE *stream, pmoe_error *error)
 {
     if (out->failed)

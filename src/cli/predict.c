@@ -119,9 +119,10 @@ static char *describe(const struct seer *seer)
 static void add_routing(pmoe_routing routing, struct output *out)
 {
     for (int32_t s = 0; s < routing.experts; s++) {
-        output_add(out, "      expert %-3d", s);
+        char letters[EXPERT_LETTERS];
+        output_add(out, "      expert %-3s", expert_letters(s, letters));
         for (int32_t j = 0; j < routing.kept; j++)
-            output_add(out, "  %2d (%.3f)", routing.picks[s * routing.kept + j],
+            output_add(out, "  %2d (%.3f)", routing.picks[s * routing.kept + j] + 1,
                        (double)routing.gates[s * routing.kept + j]);
         output_add(out, "\n");
     }
@@ -138,7 +139,7 @@ static void add_prediction(const struct seer *seer, struct output *out)
     output_add(out, "; %lld multiply-adds\n", (long long)info.multiply_adds);
     pmoe_routing routing = pmoe_run_routing(seer->run, 0);
     if (routing.experts)
-        output_add(out, "      patches kept of %d, counted from 0 in reading order (gate):\n", routing.patches);
+        output_add(out, "      patches kept of %d, counted from 1 in reading order (gate):\n", routing.patches);
     add_routing(routing, out);
 }
 
