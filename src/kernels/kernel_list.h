@@ -18,7 +18,7 @@
  *   bias    [outs] or NULL
  *   relu    act is max(0, .), else the identity
  *
- * Reads exactly the patch, never a float beside it. */
+ * Reads exactly the patch, never a float beside it.  An infinity in x may turn into NaN: padded weights are zeros. */
 K(patch_forward, (float *y, ptrdiff_t y_step, const float *const *x, int32_t rows, struct patch_shape shape,
                   const float *panels, const float *bias, int32_t outs, int32_t relu))
 

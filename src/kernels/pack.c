@@ -28,10 +28,11 @@ static float *pack_panel(const struct kernels *kernels, struct patch_shape shape
     for (int32_t r = 0; r < shape.runs; r++)
         for (int32_t j = 0; j < shape.run; j += kernels->lanes) {
             int32_t rest = shape.run - j, count = rest < kernels->lanes ? rest : kernels->lanes;
+            int32_t first_lane = shape.run < kernels->lanes ? 0 : kernels->lanes - count;
             const float *from = w + (size_t)r * (size_t)shape.run + j;
             for (int32_t o = 0; o < outs; o++, panel += kernels->lanes) {
                 memset(panel, 0, (size_t)kernels->lanes * sizeof *panel);
-                memcpy(panel, from + (size_t)o * patch, (size_t)count * sizeof *panel);
+                memcpy(panel + first_lane, from + (size_t)o * patch, (size_t)count * sizeof *panel);
             }
         }
     return panel;

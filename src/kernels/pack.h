@@ -4,8 +4,11 @@
  * narrow experts (5 filters) lose no lanes.  One panel of o outputs, vectors of L lanes, a run of 28 with L = 16:
  *
  *     run 0, floats 0..15 : w[0] w[1] .. w[o-1]   | each L floats
- *     run 0, floats 16..27: w[0] w[1] .. w[o-1]   | each 12 floats and 4 zeros
+ *     run 0, floats 12..27: w[0] w[1] .. w[o-1]   | each 4 zeros and floats 16..27
  *     run 1, ...
+ *
+ * The last vector of a run ends where the run ends, over floats that the vector before it has used already: zeros keep
+ * them from counting twice.  A run shorter than a vector is its floats, then zeros.
  *
  * A panel is read front to back once for every tile of rows. */
 #ifndef PMOE_KERNELS_PACK_H

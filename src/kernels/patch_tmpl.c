@@ -3,89 +3,131 @@
  * Vectors run along the patch, because experts are narrow (5 to 40 outputs) and patches long (28 runs of 28).  A tile
  * keeps R x O sums, each a vector; one step loads R vectors of input and O of weights for R * O multiply-adds:
  *
- *               w0  w1 .. wO-1        one step's O vectors lie side by side in the panel, aligned
+ *               w0  w1 .. wO-1        one step's vectors lie side by side in the panel, aligned
  *        x0     s00 s01
  *        x1     s10 s11
  *        xR-1
  *
- * Panel by panel over all rows: a panel stays in the first-level cache while the rows pass.
+ * Tiles of few rows (l = 2 patches an expert) take two panels at once, or loads would outnumber multiply-adds.  A tile
+ * of rows passes all panels before the next one: its patches stay in the first-level cache, and the weights are one
+ * stream that a prefetcher follows.
  *
  * Order of summation, the same for every tile shape, so that a patch gets the same bits whether routed or dense and
- * whoever its neighbours are: lane v of an output sums the patch's floats at lane v of each vector in order, vf_sum4
+ * whoever its neighbours are: lane v of an output sums the products at lane v of each vector in order (pack.h), vf_sum4
  * adds the lanes, the bias comes last. */
 #include "split.h"
 #include "tmpl.h"
 
-/* Sums to values: y[i][o] = act(bias[o] + sum). */
-INLINE void finish(const int R, const int O, vf sums[VF_TILE_ROWS][VF_TILE_OUTS], float *y, ptrdiff_t y_step,
-                   const float *bias, int32_t relu)
-{
-    float flat[VF_TILE_ROWS * VF_TILE_OUTS + 3];
-    const vf none = vf_set1(0);
-    EACH (quarter, (R * O + 3) / 4) {
-        const int at = 4 * quarter;
-        vf_sum4(flat + at, sums[at / O][at % O], at + 1 < R * O ? sums[(at + 1) / O][(at + 1) % O] : none,
-                at + 2 < R * O ? sums[(at + 2) / O][(at + 2) % O] : none,
-                at + 3 < R * O ? sums[(at + 3) / O][(at + 3) % O] : none);
-    }
-    EACH (i, R)
-        EACH (o, O) {
-            float value = flat[i * O + o];
-            if (bias)
-                value += bias[o];
-            y[i * y_step + o] = relu && value <= 0 ? 0 : value;
-        }
-}
-
-/* One step: a vector of each of R inputs by one of each of O outputs' weights. */
-INLINE void multiply(const int R, const int O, const vf in[VF_TILE_ROWS], const float *w,
-                     vf sums[VF_TILE_ROWS][VF_TILE_OUTS])
-{
-    EACH (o, O) {
-        vf weight = vf_load(w + o * VF_LANES);
-        EACH (i, R)
-            sums[i][o] = vf_fma(in[i], weight, sums[i][o]);
-    }
-}
-
-/* R x O outputs, constants after inlining. */
-INLINE void tile(const int R, const int O, float *y, ptrdiff_t y_step, const float *const *x, struct patch_shape shape,
-                 const float *w, const float *bias, int32_t relu)
-{
-    vf sums[VF_TILE_ROWS][VF_TILE_OUTS], in[VF_TILE_ROWS];
-    EACH (i, R)
-        EACH (o, O)
-            sums[i][o] = vf_set1(0);
-    const int32_t rest = shape.run % VF_LANES;
-    const vf_part part = vf_part_of(rest ? rest : VF_LANES);
-    for (int32_t r = 0; r < shape.runs; r++) {
-        ptrdiff_t at = (ptrdiff_t)r * shape.step, end = at + shape.run - rest;
-        for (; at < end; at += VF_LANES, w += O * VF_LANES) {
-            EACH (i, R)
-                in[i] = vf_load(x[i] + at);
-            multiply(R, O, in, w, sums);
-        }
-        if (rest) {
-            EACH (i, R)
-                in[i] = vf_load_part(x[i] + at, part);
-            multiply(R, O, in, w, sums);
-            w += O * VF_LANES;
-        }
-    }
-    finish(R, O, sums, y, y_step, bias, relu);
-}
-
 /* Rows that a tile of so many outputs takes: R * O sums, R inputs and a weight must fit the registers. */
 #define TILE_ROWS(outs)                                                                                                \
     (VF_TILE_REGISTERS / ((outs) + 1) < VF_TILE_ROWS ? VF_TILE_REGISTERS / ((outs) + 1) : VF_TILE_ROWS)
+/* The same for two panels at once; no more than 2. */
+#define PAIR_ROWS(outs) (TILE_ROWS(2 * (outs)) < 2 ? TILE_ROWS(2 * (outs)) : 2)
 
-static void run_tile(int32_t rows, int32_t outs, float *y, ptrdiff_t y_step, const float *const *x,
-                     struct patch_shape shape, const float *w, const float *bias, int32_t relu)
+enum { MOST_SUMS = VF_TILE_REGISTERS };
+
+/* What all tiles of a call share. */
+struct call {
+    ptrdiff_t y_step;
+    struct patch_shape shape;
+    size_t patch_floats; /* of one output in a panel, padding included */
+    int32_t relu;
+};
+
+/* 1 .. VF_LANES floats, a constant number after inlining. */
+INLINE vf load_few(const float *p, const int count)
 {
+    return count == VF_LANES ? vf_load(p) : vf_load_part(p, vf_part_of(count));
+}
+
+INLINE void store_few(float *p, vf a, const int count)
+{
+    if (count == VF_LANES)
+        vf_store(p, a);
+    else
+        vf_store_part(p, a, vf_part_of(count));
+}
+
+/* Sums to values: y[i][o] = act(bias[o] + sum), a row of up to VF_LANES outputs at a time and without branches on
+ * values, which half of all signs would mispredict. */
+INLINE void finish(const int R, const int O, vf sums[MOST_SUMS], float *y, const float *bias, const struct call *call)
+{
+    float flat[MOST_SUMS + 3];
+    const vf none = vf_set1(0);
+    EACH (quarter, (R * O + 3) / 4) {
+        const int at = 4 * quarter;
+        vf_sum4(flat + at, sums[at], at + 1 < R * O ? sums[at + 1] : none, at + 2 < R * O ? sums[at + 2] : none,
+                at + 3 < R * O ? sums[at + 3] : none);
+    }
+    EACH (chunk, (O + VF_LANES - 1) / VF_LANES) {
+        const int o = chunk * VF_LANES, count = O - o < VF_LANES ? O - o : VF_LANES;
+        vf added = bias ? load_few(bias + o, count) : none;
+        EACH (i, R) {
+            vf value = vf_add(load_few(flat + i * O + o, count), added);
+            store_few(y + i * call->y_step + o, call->relu ? vf_relu(value) : value, count);
+        }
+    }
+}
+
+/* One step: a vector of each of R inputs by one of each of P * O outputs, whose P panels lie panel_floats apart. */
+INLINE void multiply(const int R, const int P, const int O, const vf in[VF_TILE_ROWS], const float *w,
+                     size_t panel_floats, vf sums[MOST_SUMS])
+{
+    EACH (p, P)
+        EACH (o, O) {
+            vf weight = vf_keep(vf_load(w + (size_t)p * panel_floats + o * VF_LANES));
+            EACH (i, R)
+                sums[(i * P + p) * O + o] = vf_fma(in[i], weight, sums[(i * P + p) * O + o]);
+        }
+}
+
+/* R rows by P panels of O outputs, all constants after inlining. */
+INLINE void tile(const int R, const int P, const int O, float *y, const float *const *x, const float *w,
+                 const float *bias, const struct call *call)
+{
+    vf sums[MOST_SUMS], in[VF_TILE_ROWS];
+    const float *from[VF_TILE_ROWS];
+    EACH (i, R)
+        from[i] = x[i];
+    EACH (i, R * P * O)
+        sums[i] = vf_set1(0);
+    const size_t panel_floats = O * call->patch_floats;
+    const ptrdiff_t run = call->shape.run, last = run - VF_LANES;
+    const ptrdiff_t before_last = (run - 1) / VF_LANES * (O * VF_LANES);
+    const vf_part part = vf_part_of(last < 0 ? (int32_t)run : VF_LANES);
+    ptrdiff_t run_at = 0;
+    for (int32_t runs = run ? call->shape.runs : 0; runs > 0; runs--, run_at += call->shape.step) {
+        ptrdiff_t at = run_at;
+        for (const float *end = w + before_last; w < end; w += O * VF_LANES, at += VF_LANES) {
+            EACH (i, R)
+                in[i] = vf_keep(vf_load(from[i] + at));
+            multiply(R, P, O, in, w, panel_floats, sums);
+        }
+        if (last < 0)
+            EACH (i, R)
+                in[i] = vf_keep(vf_load_part(from[i] + run_at, part));
+        else
+            EACH (i, R)
+                in[i] = vf_keep(vf_load(from[i] + run_at + last));
+        multiply(R, P, O, in, w, panel_floats, sums);
+        w += O * VF_LANES;
+    }
+    finish(R, P * O, sums, y, bias, call);
+}
+
+/* `panels` panels of `outs` outputs each for one tile of rows. */
+static void run_panels(int32_t panels, int32_t rows, int32_t outs, float *y, const float *const *x, const float *w,
+                       const float *bias, const struct call *call)
+{
+#define NEXT(P, O) y += P * O, w += P * O * call->patch_floats, bias = bias ? bias + P * O : NULL, panels -= P
 #define TILE(R, O)                                                                                                     \
     case R * 16 + O:                                                                                                   \
+        if (O <= VF_TILE_OUTS && R <= PAIR_ROWS(O))                                                                    \
+            for (; panels > 1; NEXT(2, O))                                                                             \
+                tile(R, 2, O, y, x, w, bias, call);                                                                    \
         if (O <= VF_TILE_OUTS && R <= TILE_ROWS(O))                                                                    \
-            tile(R, O, y, y_step, x, shape, w, bias, relu);                                                            \
+            for (; panels > 0; NEXT(1, O))                                                                             \
+                tile(R, 1, O, y, x, w, bias, call);                                                                    \
         break;
 #define TILES(O) TILE(1, O) TILE(2, O) TILE(3, O) TILE(4, O) TILE(5, O) TILE(6, O) TILE(7, O) TILE(8, O)
     switch (rows * 16 + outs) {
@@ -93,24 +135,27 @@ static void run_tile(int32_t rows, int32_t outs, float *y, ptrdiff_t y_step, con
     }
 #undef TILES
 #undef TILE
+#undef NEXT
 }
-_Static_assert(VF_TILE_ROWS <= 8 && VF_TILE_OUTS <= 8, "run_tile lists shapes up to 8 x 8");
+_Static_assert(VF_TILE_ROWS <= 8 && VF_TILE_OUTS <= 8, "run_panels lists shapes up to 8 x 8");
 _Static_assert(TILE_ROWS(VF_TILE_OUTS) >= 1, "the widest panel must have a tile");
 
 void KFN(patch_forward)(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows, struct patch_shape shape,
                         const float *panels, const float *bias, int32_t outs, int32_t relu)
 {
     const size_t vectors = (size_t)shape.runs * (size_t)(shape.run / VF_LANES + (shape.run % VF_LANES != 0));
-    struct split panel_split = split_evenly(outs, VF_TILE_OUTS);
-    for (int32_t p = 0, o = 0; p < panel_split.parts; p++) {
-        int32_t width = split_size(panel_split, p);
-        struct split row_split = split_evenly(rows, TILE_ROWS(width));
-        for (int32_t t = 0, i = 0; t < row_split.parts; t++) {
-            int32_t height = split_size(row_split, t);
-            run_tile(height, width, y + i * y_step + o, y_step, x + i, shape, panels, bias ? bias + o : NULL, relu);
-            i += height;
-        }
-        o += width;
-        panels += vectors * (size_t)width * VF_LANES;
+    const struct call call = {y_step, shape, vectors * VF_LANES, relu};
+    const struct split panel_split = split_evenly(outs, VF_TILE_OUTS);
+    if (!panel_split.parts)
+        return;
+    const struct split row_split = split_evenly(rows, TILE_ROWS(split_size(panel_split, 0)));
+    const int32_t larger = panel_split.larger, in_larger = larger * (panel_split.size + 1);
+    for (int32_t t = 0; t < row_split.parts; t++) {
+        int32_t height = split_size(row_split, t);
+        run_panels(larger, height, panel_split.size + 1, y, x, panels, bias, &call);
+        run_panels(panel_split.parts - larger, height, panel_split.size, y + in_larger, x,
+                   panels + (size_t)in_larger * call.patch_floats, bias ? bias + in_larger : NULL, &call);
+        y += height * y_step;
+        x += height;
     }
 }

@@ -31,7 +31,7 @@ extern const struct kernels KFN(kernels);
 #if defined(__clang__)
 #define EACH(i, count) _Pragma("clang loop unroll(full)") for (int i = 0; i < (count); i++)
 #else
-#define EACH(i, count) _Pragma("GCC unroll 16") for (int i = 0; i < (count); i++)
+#define EACH(i, count) _Pragma("GCC unroll 32") for (int i = 0; i < (count); i++)
 #endif
 
 #endif

@@ -7,7 +7,7 @@
 
 #define VF_NAME "avx2"
 enum { VF_LANES = 8, VF_FUSED = 1 };
-enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 4, VF_TILE_REGISTERS = 15 };
+enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 15 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 2 }; /* 12 sums, 2 inputs, 1 factor */
 
 typedef __m256 vf;
@@ -41,6 +41,12 @@ static inline void vf_store(float *p, vf a)
 static inline void vf_store_part(float *p, vf a, vf_part part)
 {
     _mm256_maskstore_ps(p, part, a);
+}
+
+static inline vf vf_keep(vf a)
+{
+    __asm__("" : "+x"(a));
+    return a;
 }
 
 static inline vf vf_add(vf a, vf b)

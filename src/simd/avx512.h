@@ -7,7 +7,7 @@
 
 #define VF_NAME "avx512"
 enum { VF_LANES = 16, VF_FUSED = 1 };
-enum { VF_TILE_ROWS = 8, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 31 };
+enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 31 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 4 }; /* 24 sums, 4 inputs, 1 factor */
 
 typedef __m512 vf;
@@ -41,6 +41,14 @@ static inline void vf_store(float *p, vf a)
 static inline void vf_store_part(float *p, vf a, vf_part part)
 {
     _mm512_mask_storeu_ps(p, part, a);
+}
+
+/* Without it gcc 12 loads a weight from memory again for each row that it meets: tiles of 2 and 3 rows then took twice
+ * their time. */
+static inline vf vf_keep(vf a)
+{
+    __asm__("" : "+v"(a));
+    return a;
 }
 
 static inline vf vf_add(vf a, vf b)

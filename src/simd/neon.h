@@ -56,6 +56,11 @@ static inline void vf_store_part(float *p, vf a, vf_part part)
         vst1q_lane_f32(p + 3, a, 3);
 }
 
+static inline vf vf_keep(vf a)
+{
+    return a;
+}
+
 static inline vf vf_add(vf a, vf b)
 {
     return vaddq_f32(a, b);

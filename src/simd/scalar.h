@@ -3,8 +3,11 @@
  *     vf            VF_LANES floats
  *     vf_part       how many of them, 1 .. VF_LANES, in the form that this instruction set's loads want
  *     VF_FUSED      what vf_fma does: 1 rounds once, 0 twice, -1 as the engine likes
- *     VF_TILE_*     tile maxima of the kernels, chosen by measuring (kernels/SPEED.md): they belong to the number of
- *                   registers, so they live here
+ *     VF_TILE_*     patch_forward: most rows and most outputs (a panel's width) of a tile, and the registers that its
+ *                   sums, inputs and one weight may take
+ *     VF_GRADIENT_* patch_gradient: outputs, and vectors along the patch
+ *
+ * Tile sizes belong to the number of registers, so they live here; they were chosen by measuring (kernels/SPEED.md).
  *
  * Each operation is one C expression, lane by lane, NaN and -0 included; tests/units/test_simd.c holds every header
  * to it.  No operation asks for alignment, and the partial ones touch no float beyond their part.
@@ -19,7 +22,7 @@
 #define VF_NAME "scalar"
 enum { VF_LANES = 4, VF_FUSED = 0 };
 enum { VF_TILE_ROWS = 1, VF_TILE_OUTS = 2, VF_TILE_REGISTERS = 15 };
-enum { VF_GRADIENT_OUTS = 2, VF_GRADIENT_VECS = 1 }; /* patch_gradient: outputs x vectors along the patch */
+enum { VF_GRADIENT_OUTS = 2, VF_GRADIENT_VECS = 1 };
 
 typedef struct vf {
     float v[VF_LANES];
@@ -56,6 +59,11 @@ static inline void vf_store_part(float *p, vf a, vf_part part)
 {
     for (int i = 0; i < part; i++)
         p[i] = a.v[i];
+}
+
+static inline vf vf_keep(vf a) /* a, better kept in a register than loaded again: see avx512.h */
+{
+    return a;
 }
 
 static inline vf vf_add(vf a, vf b) /* a + b */

@@ -53,6 +53,11 @@ static inline void vf_store_part(float *p, vf a, vf_part part)
         wasm_v128_store32_lane(p + 3, a, 3);
 }
 
+static inline vf vf_keep(vf a)
+{
+    return a;
+}
+
 static inline vf vf_add(vf a, vf b)
 {
     return wasm_f32x4_add(a, b);

@@ -23,6 +23,7 @@
 #define vf_load_part KFN(vf_load_part)
 #define vf_store KFN(vf_store)
 #define vf_store_part KFN(vf_store_part)
+#define vf_keep KFN(vf_keep)
 #define vf_add KFN(vf_add)
 #define vf_mul KFN(vf_mul)
 #define vf_fma KFN(vf_fma)
@@ -71,7 +72,7 @@ static float vocabulary_sum(const float *lanes, int count)
 static const char *KFN(vocabulary_fault_arithmetic)(const float *a, const float *b, const float *c)
 {
     float add[VOCABULARY_LANES], mul[VOCABULARY_LANES], fma[VOCABULARY_LANES], relu[VOCABULARY_LANES];
-    vf_store(add, vf_add(vf_load(a), vf_load(b)));
+    vf_store(add, vf_add(vf_keep(vf_load(a)), vf_load(b)));
     vf_store(mul, vf_mul(vf_load(a), vf_load(b)));
     vf_store(fma, vf_fma(vf_load(a), vf_load(b), vf_load(c)));
     vf_store(relu, vf_relu(vf_load(a)));

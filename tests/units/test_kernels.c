@@ -182,7 +182,7 @@ static void test_split_is_even(void **state)
         }
 }
 
-/* pack.h's drawing, with 8 lanes and panels of 3: five outputs are 3 and 2; a run of 10 is 8 and 2 with 6 zeros. */
+/* pack.h's drawing, with 8 lanes and panels of 3: five outputs are 3 and 2; a run of 10 is 8, and 6 zeros before 2. */
 static void test_packing_is_as_drawn(void **state)
 {
     (void)state;
@@ -201,8 +201,11 @@ static void test_packing_is_as_drawn(void **state)
             for (int j = 0; j < RUN; j += LANES)
                 for (int o = first; o < first + outs; o++)
                     for (int lane = 0; lane < LANES; lane++)
-                        assert_true(*at++ == (j + lane < RUN ? w[o][r][j + lane] : 0));
+                        assert_true(*at++ == (j == 0 ? w[o][r][lane] : lane < 6 ? 0 : w[o][r][RUN - LANES + lane]));
     assert_int_equal(at - panels, count);
+    pack_panels(&kernels, (struct patch_shape){1, 3, 3}, 1, &w[0][0][0], panels); /* shorter than a vector */
+    for (int lane = 0; lane < LANES; lane++)
+        assert_true(panels[lane] == (lane < 3 ? w[0][0][lane] : 0));
     free(panels);
 }
 
