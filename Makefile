@@ -43,7 +43,7 @@ WASM_VARIANTS := scalar simd relaxed
 # ---- Flags -----------------------------------------------------------------------------------------------------------
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror
-COMMON    := -std=c11 -ffp-contract=off -fno-math-errno $(WARNINGS) -MMD -MP -Isrc -isystem build/include
+COMMON    := -std=c11 -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARNINGS) -MMD -MP -Isrc -isystem build/include
 HOSTED    := -D_POSIX_C_SOURCE=200809L -DPMOE_BUILD='"$(BUILD_ID)"'
 
 ISA_scalar  := -fno-tree-vectorize -fno-tree-slp-vectorize

@@ -35,7 +35,9 @@ void route_gates(enum gate_form form, const float *scores, int32_t n, const int3
     /* The largest score is the first pick's, so no exponent is above 0 and the sum is at least 1. */
     float largest = scores[picks[0]], sum = 0;
     for (int32_t i = 0; i < l; i++)
-        gates[i] = exp_f32(scores[picks[i]] - largest);
+        gates[i] = scores[picks[i]] - largest;
+    for (int32_t i = 0; i < l; i++)
+        gates[i] = exp_f32(gates[i]);
     if (form == GATE_TOPL_SOFTMAX)
         for (int32_t i = 0; i < l; i++)
             sum += gates[i];
