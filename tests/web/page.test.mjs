@@ -409,6 +409,15 @@ pageTest('the joint model shows eight experts; chips hide and show; a patch tell
   for (const sum of weights) assert.ok(Math.abs(sum - 1) < 0.04, `gates of an expert sum to 1, found ${sum}`);
 });
 
+pageTest('ten classes: twenty experts, a true digit among scrambled ones', { hash: '#set=mosaic10&index=3' }, async (page) => {
+  const answers = await said(page);
+  assert.deepEqual(Object.keys(answers), ['cnn10', 'pmoe10']);
+  assert.equal(answers.pmoe10, '3'); /* board 3 shows a 3 */
+  const picks = await tablePicks(page);
+  assert.equal(picks.length, 20);
+  assert.ok(picks.every((patches) => patches.length === 2 && patches.every((patch) => patch >= 0 && patch < 16)));
+});
+
 pageTest('times stand beside counted multiply-adds, and the ledger compares the two', {}, async (page) => {
   await page.waitForSelector('html[data-timed]');
   const blocks = await page.$$eval('.result', (all) =>

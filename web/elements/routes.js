@@ -174,7 +174,7 @@ export class PmoeRoutes extends HTMLElement {
         setFill(gauge, gate ?? 0);
         const frame = this.#frames[patch][e];
         frame.classList.toggle('is-off', gate === null || !framed);
-        if (gate !== null) setInset(frame, inset++);
+        if (gate !== null && framed) setInset(frame, inset++);
       });
     });
     this.#rings.forEach((ring, patch) => ring.classList.toggle('is-off', patch !== this.#pointed || !this.#routes));

@@ -26,6 +26,15 @@ export const SETS = [
       { id: 'joint', file: 'mosaic-joint.safetensors', label: 'pMoE joint' },
     ],
   },
+  {
+    id: 'mosaic10',
+    label: '0 to 9',
+    task: 'One patch is a true digit from 0 to 9, the others are digits with their quarters scrambled. The networks say which digit is the true one.',
+    models: [
+      { id: 'cnn10', file: 'mosaic10-cnn.safetensors', label: 'CNN' },
+      { id: 'pmoe10', file: 'mosaic10-pmoe.safetensors', label: 'pMoE' },
+    ],
+  },
 ];
 
 /** @param {string} id */
