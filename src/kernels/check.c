@@ -19,7 +19,7 @@
 
 enum {
     GRID = 10,                 /* rows and outputs 0 .. 9 in all pairs: every tile shape, and one more */
-    SHAPES = GRID * GRID + 16, /* then larger ones that take several tiles */
+    SHAPES = GRID * GRID + 12, /* then larger ones that take several tiles */
     MOST_BLOCKS = 16,
     BORDER = 24, /* poisoned floats beside an array */
 };
@@ -182,10 +182,10 @@ static void choose_shape(struct check *c, struct patches *p)
     if (c->number < GRID * GRID) {
         p->rows = c->number / GRID;
         p->outs = c->number % GRID;
-        p->shape.runs = 1 + (int32_t)random_below(random, 5);
+        p->shape.runs = 1 + (int32_t)random_below(random, 4);
     } else {
-        p->rows = (int32_t)random_below(random, 150);
-        p->outs = (int32_t)random_below(random, 24);
+        p->rows = (int32_t)random_below(random, 100);
+        p->outs = (int32_t)random_below(random, 20);
         p->shape.runs = 1;
     }
     uint32_t longest = c->number < GRID * GRID ? 40 : 12;

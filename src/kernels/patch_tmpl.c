@@ -21,8 +21,8 @@
 /* Rows that a tile of so many outputs takes: R * O sums, R inputs and a weight must fit the registers. */
 #define TILE_ROWS(outs)                                                                                                \
     (VF_TILE_REGISTERS / ((outs) + 1) < VF_TILE_ROWS ? VF_TILE_REGISTERS / ((outs) + 1) : VF_TILE_ROWS)
-/* The same for two panels at once; no more than 2. */
-#define PAIR_ROWS(outs) (TILE_ROWS(2 * (outs)) < 2 ? TILE_ROWS(2 * (outs)) : 2)
+/* The same for two panels at once. */
+#define PAIR_ROWS(outs) (TILE_ROWS(2 * (outs)) < VF_PAIR_ROWS ? TILE_ROWS(2 * (outs)) : VF_PAIR_ROWS)
 
 enum { MOST_SUMS = VF_TILE_REGISTERS };
 

@@ -7,7 +7,7 @@
 
 #define VF_NAME "avx2"
 enum { VF_LANES = 8, VF_FUSED = 1 };
-enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 15 };
+enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 15, VF_PAIR_ROWS = 2 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 2 }; /* 12 sums, 2 inputs, 1 factor */
 
 typedef __m256 vf;

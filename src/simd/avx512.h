@@ -7,7 +7,7 @@
 
 #define VF_NAME "avx512"
 enum { VF_LANES = 16, VF_FUSED = 1 };
-enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 31 };
+enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 31, VF_PAIR_ROWS = 2 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 4 }; /* 24 sums, 4 inputs, 1 factor */
 
 typedef __m512 vf;

@@ -6,7 +6,7 @@
 
 #define VF_NAME "relaxed"
 enum { VF_FUSED = -1 };
-enum { VF_TILE_ROWS = 4, VF_TILE_OUTS = 4, VF_TILE_REGISTERS = 15 };
+enum { VF_TILE_ROWS = 4, VF_TILE_OUTS = 5, VF_TILE_REGISTERS = 12, VF_PAIR_ROWS = 0 };
 enum { VF_GRADIENT_OUTS = 4, VF_GRADIENT_VECS = 2 };
 
 static inline vf vf_fma(vf a, vf b, vf c)

@@ -5,6 +5,7 @@
  *     VF_FUSED      what vf_fma does: 1 rounds once, 0 twice, -1 as the engine likes
  *     VF_TILE_*     patch_forward: most rows and most outputs (a panel's width) of a tile, and the registers that its
  *                   sums, inputs and one weight may take
+ *     VF_PAIR_ROWS  patch_forward: tiles of so few rows take two panels at once
  *     VF_GRADIENT_* patch_gradient: outputs, and vectors along the patch
  *
  * Tile sizes belong to the number of registers, so they live here; they were chosen by measuring (kernels/SPEED.md).
@@ -21,7 +22,7 @@
 
 #define VF_NAME "scalar"
 enum { VF_LANES = 4, VF_FUSED = 0 };
-enum { VF_TILE_ROWS = 1, VF_TILE_OUTS = 2, VF_TILE_REGISTERS = 15 };
+enum { VF_TILE_ROWS = 1, VF_TILE_OUTS = 2, VF_TILE_REGISTERS = 15, VF_PAIR_ROWS = 0 };
 enum { VF_GRADIENT_OUTS = 2, VF_GRADIENT_VECS = 1 };
 
 typedef struct vf {
