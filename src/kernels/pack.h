@@ -16,7 +16,8 @@
 
 #include "kernels.h"
 
-size_t packed_count(const struct kernels *kernels, struct patch_shape shape, int32_t outs); /* floats */
+/* Floats; SIZE_MAX if a size_t cannot hold them. */
+size_t packed_count(const struct kernels *kernels, struct patch_shape shape, int32_t outs);
 
 /* w [outs][runs * run] -> panels [packed_count], 64-byte aligned */
 void pack_panels(const struct kernels *kernels, struct patch_shape shape, int32_t outs, const float *w, float *panels);
