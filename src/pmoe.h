@@ -85,15 +85,15 @@ PMOE_MUST_USE pmoe_status pmoe_model_open(const void *file, size_t file_bytes, c
 void pmoe_model_close(pmoe_model **model); /* NULL and pointers to NULL are fine; the pointer is nulled */
 
 typedef struct pmoe_info {
-    const char *name;                  /* the model's own; lives as long as the model */
-    const char *isa;                   /* whose kernels it runs */
-    int32_t height, width, channels;   /* of one input image */
-    int32_t outputs, classes;          /* one output and two classes: logistic; else equal: softmax */
-    int32_t patches_high, patches_wide;/* grid of the first patch layer; n = high * wide */
-    int32_t experts, kept;             /* k and l; both 0 for a dense model */
+    const char *name;                   /* the model's own; lives as long as the model */
+    const char *isa;                    /* whose kernels it runs */
+    int32_t height, width, channels;    /* of one input image */
+    int32_t outputs, classes;           /* one output and two classes: logistic; else equal: softmax */
+    int32_t patches_high, patches_wide; /* grid of the first patch layer; n = high * wide */
+    int32_t experts, kept;              /* k and l; both 0 for a dense model */
     int64_t parameters;
-    int64_t multiply_adds;             /* of one image, counted: routers, experts and linear layers */
-    size_t model_bytes;                /* what the model itself asked of the allocator */
+    int64_t multiply_adds; /* of one image, counted: routers, experts and linear layers */
+    size_t model_bytes;    /* what the model itself asked of the allocator */
 } pmoe_info;
 
 pmoe_info pmoe_model_info(const pmoe_model *model);
@@ -134,7 +134,8 @@ int32_t pmoe_probabilities(const pmoe_model *model, const float *logits, float *
  * and scores.  logits [outputs] are that image's.  Like snprintf; see pmoe_model_describe. */
 size_t pmoe_run_describe(const pmoe_run *run, int32_t item, const float *logits, char *text, size_t capacity);
 
-/* ---- Time --------------------------------------------------------------------------------------------------------- */
+/* ---- Time ---------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct pmoe_timing {
     double first_ns;                   /* the first call of all: cold */
@@ -208,9 +209,9 @@ int32_t pmoe_board_classes(pmoe_board_set set);      /* 2, 10 */
 enum { PMOE_CELL = 28, PMOE_GRID = 4, PMOE_CELLS = PMOE_GRID * PMOE_GRID, PMOE_BOARD = PMOE_GRID * PMOE_CELL };
 
 typedef struct pmoe_board_truth {
-    int32_t label;               /* class index */
-    int32_t patch;               /* where the discriminative patch is, 0..15 in reading order */
-    int32_t digits[PMOE_CELLS];  /* which digit of the data each cell was made from */
+    int32_t label;              /* class index */
+    int32_t patch;              /* where the discriminative patch is, 0..15 in reading order */
+    int32_t digits[PMOE_CELLS]; /* which digit of the data each cell was made from */
 } pmoe_board_truth;
 
 /* Board number `index` of the endless sequence that (set, digits, seed) fixes; labels alternate through the classes
@@ -219,7 +220,8 @@ typedef struct pmoe_board_truth {
 PMOE_MUST_USE pmoe_status pmoe_board(const pmoe_digits *digits, pmoe_board_set set, uint64_t seed, uint64_t index,
                                      uint8_t *pixels, pmoe_board_truth *truth, pmoe_error *error);
 
-/* ---- Training (native only) --------------------------------------------------------------------------------------- */
+/* ---- Training (native only) ---------------------------------------------------------------------------------------
+ */
 
 typedef enum pmoe_model_kind {
     PMOE_CNN,      /* eq. 5: every filter sees every patch */
@@ -229,25 +231,25 @@ typedef enum pmoe_model_kind {
 
 /* Everything that decides the bytes of trained weights, but for the data and the build. */
 typedef struct pmoe_recipe {
-    const char *name;         /* "mosaic-joint"; becomes the model's name */
+    const char *name; /* "mosaic-joint"; becomes the model's name */
     pmoe_model_kind kind;
     pmoe_board_set set;
-    int32_t filters;          /* m in all; each expert has m / k */
-    int32_t experts, kept;    /* k and l; of a CNN not used */
-    const char *gate;         /* joint: "topl_softmax" or "softmax_topl" */
-    const char *divisor;      /* "n" or "l": what pooling divides by */
-    int32_t samples;          /* N boards an epoch, numbers 0 .. N-1 of the seed's sequence */
-    int32_t fresh;            /* 1: epoch e trains on boards e*N .. e*N+N-1, never the same twice */
-    int32_t shift;            /* each cell of a training board is moved by up to so many pixels, anew each time */
+    int32_t filters;       /* m in all; each expert has m / k */
+    int32_t experts, kept; /* k and l; of a CNN not used */
+    const char *gate;      /* joint: "topl_softmax" or "softmax_topl" */
+    const char *divisor;   /* "n" or "l": what pooling divides by */
+    int32_t samples;       /* N boards an epoch, numbers 0 .. N-1 of the seed's sequence */
+    int32_t fresh;         /* 1: epoch e trains on boards e*N .. e*N+N-1, never the same twice */
+    int32_t shift;         /* each cell of a training board is moved by up to so many pixels, anew each time */
     int32_t batch, epochs;
-    const char *optimizer;    /* "sgd", plain, or "adam" (Kingma, Ba 2015; beta 0.9 and 0.999, eps 1e-8) */
+    const char *optimizer; /* "sgd", plain, or "adam" (Kingma, Ba 2015; beta 0.9 and 0.999, eps 1e-8) */
     float rate;
-    float rate_end;           /* reached by a straight line over the epochs; equal to rate: constant */
-    int32_t router_epochs;    /* separate: of the first step */
+    float rate_end;        /* reached by a straight line over the epochs; equal to rate: constant */
+    int32_t router_epochs; /* separate: of the first step */
     float router_rate;
     float expert_std, router_std; /* initial weights ~ N(0, std^2) */
-    const char *output;       /* output layer: "normal" N(0,1) fixed, "sign" +1 of the class's expert and -1 of the
-                                 other, fixed (two classes, separate), or "trained": N(0, 1/inputs), trained */
+    const char *output;           /* output layer: "normal" N(0,1) fixed, "sign" +1 of the class's expert and -1 of the
+                                     other, fixed (two classes, separate), or "trained": N(0, 1/inputs), trained */
     uint64_t seed;
 } pmoe_recipe;
 
@@ -263,10 +265,10 @@ PMOE_MUST_USE pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, const pmo
                                             const pmoe_options *options, pmoe_trainer **trainer, pmoe_error *error);
 void pmoe_trainer_close(pmoe_trainer **trainer);
 
-/* All that going on needs, as a file: weights, the optimizer's state, epochs done.  Not a model: pmoe_model_open refuses
- * it.  From the options' allocator. */
-PMOE_MUST_USE pmoe_status pmoe_trainer_checkpoint(const pmoe_trainer *trainer, unsigned char **file,
-                                                  size_t *file_bytes, pmoe_error *error);
+/* All that going on needs, as a file: weights, the optimizer's state, epochs done.  Not a model: pmoe_model_open
+ * refuses it.  From the options' allocator. */
+PMOE_MUST_USE pmoe_status pmoe_trainer_checkpoint(const pmoe_trainer *trainer, unsigned char **file, size_t *file_bytes,
+                                                  pmoe_error *error);
 
 /* Go on from a checkpoint of the same recipe; the bytes that come out in the end are those of a training that was
  * never interrupted.  A refused file changes nothing. */
@@ -274,11 +276,11 @@ PMOE_MUST_USE pmoe_status pmoe_trainer_resume(pmoe_trainer *trainer, const void 
                                               pmoe_error *error);
 
 typedef struct pmoe_progress {
-    const char *phase;        /* "routers" or "experts" */
-    int32_t epoch, epochs;    /* epochs done, of both phases together */
-    int32_t batch, batches;   /* within this epoch */
-    double loss, accuracy;    /* mean over the epoch's samples so far, before their updates; accuracy in percent, NaN in
-                                 the phase "routers" */
+    const char *phase;      /* "routers" or "experts" */
+    int32_t epoch, epochs;  /* epochs done, of both phases together */
+    int32_t batch, batches; /* within this epoch */
+    double loss, accuracy;  /* mean over the epoch's samples so far, before their updates; accuracy in percent, NaN in
+                               the phase "routers" */
 } pmoe_progress;
 
 int32_t pmoe_trainer_done(const pmoe_trainer *trainer); /* 1 when all epochs are done */

@@ -36,7 +36,7 @@ void json_close(struct json *json, const pmoe_allocator *allocator);
 int json_is_object(const struct json *json, json_node node);
 int json_is_array(const struct json *json, json_node node);
 int json_is_string(const struct json *json, json_node node);
-int32_t json_size(const struct json *json, json_node node);                    /* members or elements */
+int32_t json_size(const struct json *json, json_node node);                        /* members or elements */
 json_node json_member(const struct json *json, json_node object, const char *key); /* JSON_NONE if absent */
 json_node json_first(const struct json *json, json_node node); /* first element, or first member's key */
 json_node json_next(const struct json *json, json_node node);  /* the sibling after; for a key: the next key */
@@ -50,8 +50,8 @@ json_node json_value(const struct json *json, json_node key);  /* the value that
  * PMOE_E_LIMIT above, PMOE_E_FORMAT below.  `name` opens the error sentence. */
 PMOE_MUST_USE pmoe_status json_text(const struct json *json, json_node node, const char *name, char *text,
                                     size_t capacity, pmoe_error *error);
-PMOE_MUST_USE pmoe_status json_int(const struct json *json, json_node node, const char *name, int64_t low,
-                                   int64_t high, int64_t *value, pmoe_error *error);
+PMOE_MUST_USE pmoe_status json_int(const struct json *json, json_node node, const char *name, int64_t low, int64_t high,
+                                   int64_t *value, pmoe_error *error);
 PMOE_MUST_USE pmoe_status json_bool(const struct json *json, json_node node, const char *name, int *value,
                                     pmoe_error *error);
 PMOE_MUST_USE pmoe_status json_number(const struct json *json, json_node node, const char *name, double *value,

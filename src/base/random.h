@@ -11,13 +11,13 @@ struct random {
 
 /* Purposes that must not share a sequence although they share a seed. */
 enum random_stream {
-    RANDOM_INIT = 1, /* initial weights */
-    RANDOM_ORDER,    /* order of the samples in an epoch */
-    RANDOM_BOARD,    /* composition of boards */
-    RANDOM_GOLDEN,   /* test inputs of golden outputs */
-    RANDOM_CHECK,    /* test inputs of the kernel harness */
-    RANDOM_AUGMENT,  /* changes of training boards */
-    RANDOM_BOOTSTRAP,/* resampling of timings */
+    RANDOM_INIT = 1,  /* initial weights */
+    RANDOM_ORDER,     /* order of the samples in an epoch */
+    RANDOM_BOARD,     /* composition of boards */
+    RANDOM_GOLDEN,    /* test inputs of golden outputs */
+    RANDOM_CHECK,     /* test inputs of the kernel harness */
+    RANDOM_AUGMENT,   /* changes of training boards */
+    RANDOM_BOOTSTRAP, /* resampling of timings */
 };
 
 /* The generator number `index` of a stream of a seed: no two share a sequence, none needs those before it. */

@@ -8,7 +8,10 @@
 
 #include <string.h>
 
-enum { RUN_MAX_BATCH = 4096 };
+enum {
+    RUN_MAX_BATCH = 4096,
+    RUN_AT_ONCE = 4, /* boards of 50 KB against second-level caches of 1 MB and more */
+};
 
 /* ---- Opening ---- */
 
@@ -46,9 +49,9 @@ static void run_lay_out(pmoe_run *run, struct arena *arena)
     const pmoe_model *model = run->model;
     int32_t batch = run->max_batch;
     struct run_sizes sizes = run_measure(model);
-    run->rows = take_per_image(arena, batch, sizes.rows, sizeof *run->rows);
-    run->by_patch = take_per_image(arena, batch, sizes.by_patch, sizeof(float));
-    run->activations = take_per_image(arena, batch, model->activations, sizeof(float));
+    run->rows = take_per_image(arena, run->at_once, sizes.rows, sizeof *run->rows);
+    run->by_patch = take_per_image(arena, run->at_once, sizes.by_patch, sizeof(float));
+    run->activations = take_per_image(arena, run->at_once, model->activations, sizeof(float));
     for (int32_t i = 0; i < model->graph.layers; i++) {
         const struct layer *layer = &model->graph.layer[i];
         size_t kept = (size_t)layer->experts * (size_t)layer->kept;
@@ -67,7 +70,8 @@ pmoe_status pmoe_run_open(const pmoe_model *model, int32_t max_batch, pmoe_run *
     *run = NULL;
     if (max_batch < 1 || max_batch > RUN_MAX_BATCH)
         return fail(error, PMOE_E_LIMIT, "run: max_batch is %d, expected 1 to %d", (int)max_batch, RUN_MAX_BATCH);
-    pmoe_run counted = {.model = model, .max_batch = max_batch};
+    int32_t at_once = model->memory == MODEL_KEEP_ALL || max_batch < RUN_AT_ONCE ? max_batch : RUN_AT_ONCE;
+    pmoe_run counted = {.model = model, .max_batch = max_batch, .at_once = at_once};
     struct arena arena = {NULL, 0, 0};
     arena_take(&arena, sizeof counted);
     run_lay_out(&counted, &arena);
@@ -76,7 +80,7 @@ pmoe_status pmoe_run_open(const pmoe_model *model, int32_t max_batch, pmoe_run *
         return fail(error, PMOE_E_MEMORY, "run: no memory for %d images at a time (%zu bytes)", (int)max_batch,
                     arena.used);
     pmoe_run *made = arena_take(&arena, sizeof *made);
-    *made = (pmoe_run){.model = model, .block = block, .bytes = arena.size, .max_batch = max_batch};
+    *made = (pmoe_run){.model = model, .block = block, .bytes = arena.size, .max_batch = max_batch, .at_once = at_once};
     run_lay_out(made, &arena);
     *run = made;
     return PMOE_OK;
@@ -100,7 +104,7 @@ size_t pmoe_run_bytes(const pmoe_run *run)
 
 float *run_output(const pmoe_run *run, int32_t layer)
 {
-    return run->activations + run->model->plan[layer].out_at * (size_t)run->max_batch;
+    return run->activations + run->model->plan[layer].out_at * (size_t)run->at_once;
 }
 
 const float *run_input(const pmoe_run *run, int32_t layer)
@@ -114,16 +118,35 @@ static size_t input_count(const pmoe_run *run, int32_t layer)
     return (size_t)shape_count(graph_input_shape(&run->model->graph, layer));
 }
 
+/* Routing of the part under way, in arrays that hold the whole batch. */
+static float *run_scores(const pmoe_run *run, int32_t router)
+{
+    const struct layer *layer = &run->model->graph.layer[router];
+    return run->scores[router] + (size_t)run->first * (size_t)layer->experts * (size_t)layer->patches;
+}
+
+static int32_t *run_picks(const pmoe_run *run, int32_t group, int32_t item)
+{
+    const struct layer *layer = &run->model->graph.layer[group];
+    return run->picks[group] + ((size_t)run->first + (size_t)item) * (size_t)layer->experts * (size_t)layer->kept;
+}
+
+static float *run_gates(const pmoe_run *run, int32_t group)
+{
+    const struct layer *layer = &run->model->graph.layer[group];
+    return run->gates[group] + (size_t)run->first * (size_t)layer->experts * (size_t)layer->kept;
+}
+
 int32_t run_patch_rows(const pmoe_run *run, int32_t layer, const float **rows)
 {
     const int32_t *patch_at = run->model->plan[layer].patch_at;
     int32_t patches = run->model->graph.layer[layer].patches;
     const float *image = run_input(run, layer);
     size_t step = input_count(run, layer);
-    for (int32_t b = 0; b < run->batch; b++, image += step, rows += patches)
+    for (int32_t b = 0; b < run->now; b++, image += step, rows += patches)
         for (int32_t j = 0; j < patches; j++)
             rows[j] = image + patch_at[j];
-    return run->batch * patches;
+    return run->now * patches;
 }
 
 int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const float **rows)
@@ -132,22 +155,21 @@ int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const 
     const int32_t *patch_at = run->model->plan[group].patch_at;
     const float *image = run_input(run, group);
     size_t step = input_count(run, group);
-    for (int32_t b = 0; b < run->batch; b++, image += step, rows += layer->kept) {
-        const int32_t *picks =
-            run->picks[group] + ((size_t)b * (size_t)layer->experts + (size_t)expert) * (size_t)layer->kept;
+    for (int32_t b = 0; b < run->now; b++, image += step, rows += layer->kept) {
+        const int32_t *picks = run_picks(run, group, b) + (size_t)expert * (size_t)layer->kept;
         for (int32_t j = 0; j < layer->kept; j++)
             rows[j] = image + patch_at[picks[j]];
     }
-    return run->batch * layer->kept;
+    return run->now * layer->kept;
 }
 
 int32_t run_vector_rows(const pmoe_run *run, int32_t layer, const float **rows)
 {
     const float *values = run_input(run, layer);
     size_t step = input_count(run, layer);
-    for (int32_t b = 0; b < run->batch; b++)
+    for (int32_t b = 0; b < run->now; b++)
         rows[b] = values + (size_t)b * step;
-    return run->batch;
+    return run->now;
 }
 
 int32_t pool_divisor_value(const struct graph *graph, int32_t pool)
@@ -176,8 +198,8 @@ static void forward_router(pmoe_run *run, int32_t at)
     run->model->kernels->patch_forward(run->by_patch, experts, run->rows, rows, plan->patch, plan->panels, NULL,
                                        experts, 0);
     const float *from = run->by_patch;
-    float *scores = run->scores[at];
-    for (int32_t b = 0; b < run->batch; b++, scores += (size_t)experts * (size_t)patches)
+    float *scores = run_scores(run, at);
+    for (int32_t b = 0; b < run->now; b++, scores += (size_t)experts * (size_t)patches)
         for (int32_t j = 0; j < patches; j++, from += experts)
             for (int32_t s = 0; s < experts; s++)
                 scores[s * patches + j] = from[s];
@@ -187,10 +209,10 @@ static void forward_group(pmoe_run *run, int32_t at)
 {
     const struct layer *layer = &run->model->graph.layer[at];
     const struct layer_plan *plan = &run->model->plan[at];
-    const float *scores = run->scores[layer->router];
-    int32_t *picks = run->picks[at];
-    float *gates = run->gates[at];
-    for (int32_t i = 0; i < run->batch * layer->experts; i++) {
+    const float *scores = run_scores(run, layer->router);
+    int32_t *picks = run_picks(run, at, 0);
+    float *gates = run_gates(run, at);
+    for (int32_t i = 0; i < run->now * layer->experts; i++) {
         route_top(scores, layer->patches, layer->kept, picks);
         route_gates(layer->gate, scores, layer->patches, picks, layer->kept, gates);
         scores += layer->patches;
@@ -218,15 +240,15 @@ static void forward_pool(pmoe_run *run, int32_t at)
     const float *from = run_input(run, at);
     float *out = run_output(run, at);
     if (in.kind == SHAPE_MAP) {
-        for (int32_t b = 0; b < run->batch; b++, from += in.a * in.b * in.c, out += in.c)
+        for (int32_t b = 0; b < run->now; b++, from += in.a * in.b * in.c, out += in.c)
             kernels->gated_sum(out, from, NULL, scale, in.a * in.b, in.c);
         return;
     }
     for (int32_t s = 0; s < in.a; s++)
-        for (int32_t b = 0; b < run->batch; b++, from += in.b * in.c) {
+        for (int32_t b = 0; b < run->now; b++, from += in.b * in.c) {
             size_t of_image = (size_t)b * (size_t)in.a + (size_t)s;
-            kernels->gated_sum(out + of_image * (size_t)in.c, from, run->gates[layer->input] + of_image * (size_t)in.b,
-                               scale, in.b, in.c);
+            kernels->gated_sum(out + of_image * (size_t)in.c, from,
+                               run_gates(run, layer->input) + of_image * (size_t)in.b, scale, in.b, in.c);
         }
 }
 
@@ -242,7 +264,7 @@ static void forward_layer(pmoe_run *run, int32_t at)
     case LAYER_RELU:
         if (!plan->folded)
             run->model->kernels->relu(run_output(run, at), run_input(run, at),
-                                      (size_t)plan->out_count * (size_t)run->batch);
+                                      (size_t)plan->out_count * (size_t)run->now);
         break;
     }
 }
@@ -252,11 +274,18 @@ pmoe_status pmoe_forward(pmoe_run *run, const float *images, int32_t batch, floa
     if (batch < 1 || batch > run->max_batch)
         return PMOE_E_ARGUMENT;
     const struct graph *graph = &run->model->graph;
-    run->images = images;
+    size_t image = (size_t)graph->height * (size_t)graph->width * (size_t)graph->channels;
     run->batch = batch;
-    for (int32_t i = 0; i < graph->layers; i++)
-        forward_layer(run, i);
-    memcpy(logits, run_output(run, graph->layers - 1), (size_t)batch * (size_t)graph->outputs * sizeof *logits);
+    for (run->first = 0; run->first < batch; run->first += run->now) {
+        int32_t left = batch - run->first;
+        run->now = left < run->at_once ? left : run->at_once;
+        run->images = images + (size_t)run->first * image;
+        for (int32_t i = 0; i < graph->layers; i++)
+            forward_layer(run, i);
+        memcpy(logits + (size_t)run->first * (size_t)graph->outputs, run_output(run, graph->layers - 1),
+               (size_t)run->now * (size_t)graph->outputs * sizeof *logits);
+    }
+    run->first = 0; /* what training reads next is the whole batch, which was one part */
     return PMOE_OK;
 }
 

@@ -31,17 +31,17 @@ enum {
     GRAPH_CLASS_BYTES = 8 * GRAPH_MAX_CLASSES, /* all labels together, each with its 0 */
     GRAPH_NAME_BYTES = 32,
     GRAPH_TENSOR_NAME_BYTES = 48,
-    GRAPH_MAX_SIDE = 4096,        /* height, width, patch */
-    GRAPH_MAX_CHANNELS = 65536,   /* channels, filters, outputs, linear inputs */
+    GRAPH_MAX_SIDE = 4096,      /* height, width, patch */
+    GRAPH_MAX_CHANNELS = 65536, /* channels, filters, outputs, linear inputs */
     GRAPH_MAX_EXPERTS = 1024,
-    GRAPH_MAX_PATCHES = 4096,     /* n of a router */
+    GRAPH_MAX_PATCHES = 4096, /* n of a router */
 };
 #define GRAPH_MAX_ELEMENTS ((int64_t)1 << 28) /* of any one activation or tensor */
 
 enum layer_type {
-    LAYER_PATCH_CONV,   /* kernel = stride = patch; output map [high][wide][filters] */
+    LAYER_PATCH_CONV, /* kernel = stride = patch; output map [high][wide][filters] */
     LAYER_RELU,
-    LAYER_AVG_POOL,     /* over the patches of a map, or per expert over its kept patches; output vector */
+    LAYER_AVG_POOL, /* over the patches of a map, or per expert over its kept patches; output vector */
     LAYER_LINEAR,
     LAYER_PATCH_ROUTER, /* scores [experts][n]: one linear kernel of patch size an expert (g of A1) */
     LAYER_EXPERT_GROUP, /* top-l, gates, experts on the kept patches; output [experts][kept][filters], times G */
@@ -59,10 +59,10 @@ enum pool_divisor {
 };
 
 enum shape_kind {
-    SHAPE_MAP,     /* [a = height][b = width][c = channels] */
-    SHAPE_ROUTED,  /* [a = experts][b = kept][c = filters] */
-    SHAPE_SCORES,  /* [a = experts][b = patches][c = 1]; only an expert group may read it, as its router */
-    SHAPE_VECTOR,  /* a = b = 1, c values */
+    SHAPE_MAP,    /* [a = height][b = width][c = channels] */
+    SHAPE_ROUTED, /* [a = experts][b = kept][c = filters] */
+    SHAPE_SCORES, /* [a = experts][b = patches][c = 1]; only an expert group may read it, as its router */
+    SHAPE_VECTOR, /* a = b = 1, c values */
 };
 
 struct shape {
@@ -75,19 +75,19 @@ struct shape {
 struct layer {
     enum layer_type type;
     char name[GRAPH_NAME_BYTES];
-    int32_t input;                 /* index of an earlier layer, or GRAPH_IMAGE */
-    int32_t router;                /* expert group: index of its patch_router; else -1 */
-    int32_t patch;                 /* conv, router, group: side of a patch in pixels of the input map */
-    int32_t high, wide, patches;   /* conv, router, group: the grid of patches; patches = high * wide = n.
-                                      pool: patches = n of what it pools */
-    int32_t filters;               /* conv: c of the output; group: per expert; linear: outputs */
-    int32_t experts, kept;         /* router, group: k; group: l */
-    enum gate_form gate;           /* group */
-    enum pool_divisor divisor;     /* pool */
-    int32_t has_bias;              /* conv, group, linear */
-    int32_t has_relu;              /* group: the expert ends in a ReLU */
-    struct shape shape;            /* of the output */
-    int32_t weight, bias;          /* index into tensors, or -1 */
+    int32_t input;               /* index of an earlier layer, or GRAPH_IMAGE */
+    int32_t router;              /* expert group: index of its patch_router; else -1 */
+    int32_t patch;               /* conv, router, group: side of a patch in pixels of the input map */
+    int32_t high, wide, patches; /* conv, router, group: the grid of patches; patches = high * wide = n.
+                                    pool: patches = n of what it pools */
+    int32_t filters;             /* conv: c of the output; group: per expert; linear: outputs */
+    int32_t experts, kept;       /* router, group: k; group: l */
+    enum gate_form gate;         /* group */
+    enum pool_divisor divisor;   /* pool */
+    int32_t has_bias;            /* conv, group, linear */
+    int32_t has_relu;            /* group: the expert ends in a ReLU */
+    struct shape shape;          /* of the output */
+    int32_t weight, bias;        /* index into tensors, or -1 */
 };
 
 /* One row per tensor.  Loading, packing, saving, training, gradient checks and `info` all walk this table. */
@@ -95,9 +95,9 @@ struct tensor {
     char name[GRAPH_TENSOR_NAME_BYTES]; /* "experts.weight" */
     int32_t layer;
     int32_t rank;
-    int64_t dims[5];                    /* conv [f][c][p][p]; router [k][c][p][p]; group [k][f][c][p][p]; linear
-                                           [outputs][inputs]; biases [f], [k][f], [outputs]: PyTorch's order */
-    int64_t count;                      /* product of dims */
+    int64_t dims[5]; /* conv [f][c][p][p]; router [k][c][p][p]; group [k][f][c][p][p]; linear
+                        [outputs][inputs]; biases [f], [k][f], [outputs]: PyTorch's order */
+    int64_t count;   /* product of dims */
 };
 
 struct graph {
@@ -114,8 +114,8 @@ struct graph {
 
 /* Parse and check.  Errors name the layer, what was expected and what was found (PMOE_E_FORMAT, _GRAPH or _LIMIT);
  * *graph is then unspecified.  Unused fields and rows are 0, so equal graphs are equal bytes. */
-PMOE_MUST_USE pmoe_status graph_read(const char *text, size_t bytes, const pmoe_allocator *scratch,
-                                     struct graph *graph, pmoe_error *error);
+PMOE_MUST_USE pmoe_status graph_read(const char *text, size_t bytes, const pmoe_allocator *scratch, struct graph *graph,
+                                     pmoe_error *error);
 
 /* The layer list again: graph_read of the result gives the same graph.  Like snprintf; see json_writer. */
 size_t graph_write(const struct graph *graph, char *text, size_t capacity);

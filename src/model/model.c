@@ -214,6 +214,7 @@ pmoe_status model_create(const struct graph *graph, const char *metadata, size_t
     made->allocator = allocator;
     made->kernels = kernels;
     made->graph = *graph;
+    made->memory = memory;
     model_plan(made, memory);
     struct arena arena = {NULL, 0, 0};
     arena_take(&arena, sizeof *made);

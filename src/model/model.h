@@ -20,6 +20,11 @@ struct layer_plan {
     size_t out_at;            /* offset in a run's activations, in floats per image of a batch; lifetimes share */
 };
 
+enum model_memory {
+    MODEL_SHARE_MEMORY, /* outputs whose lifetimes do not meet share memory: inference */
+    MODEL_KEEP_ALL,     /* every output stays readable after a pass: training */
+};
+
 struct pmoe_model {
     pmoe_allocator allocator;
     void *block; /* the one allocation, this struct included */
@@ -27,14 +32,10 @@ struct pmoe_model {
     const struct kernels *kernels;
     struct graph graph;
     struct layer_plan plan[GRAPH_MAX_LAYERS];
+    enum model_memory memory;
     size_t activations; /* floats per image of all outputs, lifetimes overlaid */
     int32_t routed;     /* index of the first expert group, or -1 */
     char *metadata;     /* the file's metadata object as JSON text, or "{}" */
-};
-
-enum model_memory {
-    MODEL_SHARE_MEMORY, /* outputs whose lifetimes do not meet share memory: inference */
-    MODEL_KEEP_ALL,     /* every output stays readable after a pass: training */
 };
 
 /* A model from a layer list, its weights all 0 until model_pack.  `metadata` is JSON text of an object. */
@@ -57,17 +58,20 @@ struct pmoe_run {
     void *block;
     size_t bytes;
     int32_t max_batch, batch;
-    float *activations;               /* [model->activations * max_batch], layers at plan.out_at * max_batch */
-    const float **rows;               /* pointers for one kernel call */
-    float *by_patch;                  /* router scores as the kernel leaves them, [batch * n][k] */
-    const float *images;              /* of the last pass */
+    int32_t at_once;    /* images that pass all layers together: a batch goes in parts, so that an image is still in the
+                           cache when experts read it after the router; training, which keeps outputs, passes it whole */
+    int32_t first, now; /* the part under way: images first .. first + now - 1 */
+    float *activations; /* [model->activations * at_once], layers at plan.out_at * at_once */
+    const float **rows; /* pointers for one kernel call */
+    float *by_patch;    /* router scores as the kernel leaves them, [now * n][k] */
+    const float *images;              /* of the part under way; afterwards of the last one */
     float *scores[GRAPH_MAX_LAYERS];  /* routers: [batch][k][n] */
     int32_t *picks[GRAPH_MAX_LAYERS]; /* groups: [batch][k][l] */
     float *gates[GRAPH_MAX_LAYERS];   /* groups: [batch][k][l] */
 };
 
-/* Output of a layer.  Expert groups: [k][batch][l][filters], before gates, which the pool applies; all others
- * [batch][...].  A folded ReLU's output is that of the layer before it. */
+/* Output of a layer for the part under way.  Expert groups: [k][now][l][filters], before gates, which the pool applies;
+ * all others [now][...].  A folded ReLU's output is that of the layer before it. */
 float *run_output(const pmoe_run *run, int32_t layer);
 const float *run_input(const pmoe_run *run, int32_t layer); /* the image, or the output of the layer it reads */
 

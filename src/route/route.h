@@ -8,8 +8,8 @@
 #include "../model/graph.h"
 
 /* J_s of eq. 1: the indices of the l largest of scores [n], largest first; ties: the lower index first.  NaN ranks
- * below everything, so that picks are always l different patches.  1 <= l <= n.  O(n) when few scores displace
- * another, O(n l) at worst. */
+ * below everything, so that picks are always l different patches.  1 <= l <= n <= GRAPH_MAX_PATCHES.  O(n) when few
+ * scores displace another, O(n l) at worst. */
 void route_top(const float *scores, int32_t n, int32_t l, int32_t *picks);
 
 /* G of eq. 1 for the l picks of one expert: gates [l] in the order of the picks. */
