@@ -243,7 +243,7 @@ typedef struct pmoe_recipe {
     int32_t shift;         /* each cell of a training board is moved by up to so many pixels, anew each time */
     int32_t batch, epochs;
     const char *optimizer; /* "sgd", plain, or "adam" (Kingma, Ba 2015; beta 0.9 and 0.999, eps 1e-8) */
-    float rate;
+    float rate;            /* of the first epoch */
     float rate_end;        /* reached by a straight line over the epochs; equal to rate: constant */
     int32_t router_epochs; /* separate: of the first step */
     float router_rate;

@@ -126,8 +126,8 @@ static void test_a_batch_is_its_images(void **state)
     }
 }
 
-/* Dense is routing with l = n: an expert group that keeps every patch behind hard gates gives, to the bit, what the
- * convolution with the same filters gives, its rows in another order, and so the same logit to rounding. */
+/* Dense is routing with l = n: an expert group that keeps every patch behind hard gates pools the rows of the
+ * convolution with the same filters in another order, and so gives the same logit to rounding. */
 static void test_keeping_all_patches_is_dense(void **state)
 {
     (void)state;
@@ -155,7 +155,6 @@ static void test_keeping_all_patches_is_dense(void **state)
     assert_int_equal(pmoe_run_open(routed_model, 1, &routed_run, NULL), PMOE_OK);
     assert_int_equal(pmoe_forward(dense_run, image, 1, &dense_logit), PMOE_OK);
     assert_int_equal(pmoe_forward(routed_run, image, 1, &routed_logit), PMOE_OK);
-    /* The pool may take the memory of what it has read, so rows are compared through a fresh forward of the layer. */
     assert_float_equal(dense_logit, routed_logit, 1e-5f);
     pmoe_run_close(&dense_run);
     pmoe_run_close(&routed_run);
