@@ -180,7 +180,7 @@ native: build/native/libpmoe.a $(if $(CLI_C),build/pmoe)
 
 WASM_DIRS := base kernels model route image data bench
 WASM_C    := $(filter-out %_tmpl.c src/base/pool.c src/image/picture%.c src/image/jpeg.c,\
-             $(foreach d,$(WASM_DIRS),$(wildcard src/$(d)/*.c) $(wildcard src/$(d)/ref/*.c)) src/wasm/web.c)
+             $(foreach d,$(WASM_DIRS),$(wildcard src/$(d)/*.c) $(wildcard src/$(d)/ref/*.c)) $(wildcard src/wasm/*.c))
 WASM_EXPORTS := $(shell cat src/wasm/exports.txt 2>/dev/null)
 
 WASM_TOOL_scalar   := emcc
