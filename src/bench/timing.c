@@ -16,6 +16,7 @@ enum {
     MIN_PATIENCE = 1024,
     MAX_PATIENCE = 1 << 18,
     MAX_WARM_UP_NS = 1000000000,
+    LONG_CALL_NS = 50000000, /* fills any cache within its first hundredth */
     MAX_FIT_CALLS = 1 << 24,
     MAX_GROWTH = 64,             /* of a sample's calls beyond what was fitted */
     ALWAYS_ALLOWED_CALLS = 4096, /* an interruption while fitting can leave too few by any factor */
@@ -105,7 +106,8 @@ static pmoe_status take_sample(struct stopwatch *watch, struct timed *item, doub
 {
     for (;;) {
         double start, end;
-        TRY(item->call(item->context, error));
+        if (item->timing.first_ns < LONG_CALL_NS)
+            TRY(item->call(item->context, error));
         TRY(stopwatch_read(watch, &start, error));
         for (int32_t i = 0; i < item->timing.calls; i++)
             TRY(item->call(item->context, error));

@@ -31,7 +31,8 @@ struct timed {
  * replace baseline code
  *   3. calls per sample are fitted to the longer of TIMING_CLOCK_STEPS steps and TIMING_MIN_SPAN_NS
  *   4. rounds of one sample of each, at least TIMING_MIN_SAMPLES of them, then until the budget is spent; before each
- *      sample one call that is not counted brings back what the others pushed out of the caches
+ *      sample one call that is not counted brings back what the others pushed out of the caches, unless calls are
+ *      so long (50 ms) that it would make no difference
  * Every item has the same number of samples, sample i of all was taken in the same round.  The minimum of step 4 may
  * overrun the budget when the clock is coarse.  PMOE_E_ARGUMENT for a useless clock, naming what it did. */
 PMOE_MUST_USE pmoe_status timing_interleaved(struct timed *items, int32_t count, double budget_ns,
