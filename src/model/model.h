@@ -122,6 +122,9 @@ void run_route(pmoe_run *run, int32_t group);
 void run_gather(pmoe_run *run, int32_t group);
 void run_experts(pmoe_run *run, int32_t group);
 
+/* What a run asks of the allocator. */
+size_t run_bytes(const pmoe_model *model, int32_t max_batch);
+
 /* What one pool divides by. */
 int32_t pool_divisor_value(const struct graph *graph, int32_t pool);
 

@@ -26,6 +26,10 @@
     ",\"gate\":\"" gate "\",\"expert\":[" expert "]},"
 #define PATCHES "{\"type\":\"patch_conv\",\"patch\":28,\"filters\":20}"
 #define THEN_RELU ",{\"type\":\"relu\"}"
+#define CONV_FROM_IMAGE "{\"name\":\"conv\",\"type\":\"patch_conv\",\"input\":\"image\",\"patch\":28,\"filters\":20},"
+#define MIXTURE(kept, input, router)                                                                                   \
+    "{\"name\":\"m\",\"type\":\"mixture\",\"input\":\"" input "\",\"router\":\"" router "\",\"kept\":" kept            \
+    ",\"gate\":\"hard\",\"expert\":[{\"type\":\"linear\",\"outputs\":2}]}"
 #define EXPERTS GROUP("2", "hard", PATCHES THEN_RELU)
 
 #define IMAGE(height, width, channels)                                                                                 \
@@ -71,6 +75,18 @@ static const char deep[] =
                                 "\"filters\":5,\"bias\":true},{\"type\":\"relu\"}]},"
                                 "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"l\"},"
                                 "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":3}" END;
+
+/* Routed and mixed: a stem, a group of stacks over its patches, a mixture of what they pool to. */
+static const char stacks[] =
+    TWO "{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"stride\":2,\"padding\":1,\"filters\":8},"
+        "{\"name\":\"r\",\"type\":\"patch_router\",\"patch\":14,\"experts\":3},"
+        "{\"name\":\"e\",\"type\":\"expert_group\",\"input\":\"stem\",\"router\":\"r\",\"kept\":2,"
+        "\"gate\":\"softmax_topl\",\"gated\":\"input\",\"dropped\":\"zeros\",\"expert\":["
+        "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":6},"
+        "{\"name\":\"n\",\"type\":\"batch_norm\",\"epsilon\":0.001},"
+        "{\"name\":\"s\",\"type\":\"add\",\"with\":\"a\"},{\"type\":\"relu\"},"
+        "{\"name\":\"p\",\"type\":\"avg_pool\",\"divisor\":\"n\"}]}," POOL
+        "{\"name\":\"g\",\"type\":\"sample_router\",\"experts\":4,\"normalise\":true}," MIXTURE("3", "pool", "g") END;
 
 static pmoe_status read_bytes(const char *text, size_t bytes, struct graph *graph, pmoe_error *error)
 {
@@ -273,6 +289,44 @@ static const char *const at_the_limits[] = {
     HEAD("[\"\xc2\xa0\",\" \"]") POOL OUT END,
 };
 
+/* What stacks and mixtures add to the list. */
+static void reads_stacks(void **state)
+{
+    (void)state;
+    struct graph *graph = read_good(stacks);
+    assert_int_equal(graph->layers, 12);
+    assert_int_equal(graph->last, 10);
+    assert_int_equal(graph->layer[0].padding, 1);
+    assert_int_equal(graph->layer[0].stride, 2);
+    expect_shape(graph, 0, SHAPE_MAP, 56, 56, 8);
+    const struct layer *group = &graph->layer[2];
+    assert_int_equal(group->inner, 5);
+    assert_int_equal(group->gate_place, GATE_ON_INPUT);
+    assert_int_equal(group->dropped, DROPPED_ZEROS);
+    assert_int_equal(graph_stack_end(graph, 2), 7);
+    expect_shape(graph, 2, SHAPE_ROUTED, 3, 2, 6);
+    assert_string_equal(graph->layer[3].name, "e.a");
+    assert_int_equal(graph->layer[3].input, GRAPH_EXPERT);
+    expect_shape(graph, 3, SHAPE_MAP, 14, 14, 6);
+    assert_int_equal(graph->layer[5].type, LAYER_ADD);
+    assert_int_equal(graph->layer[5].input, 4);
+    assert_int_equal(graph->layer[5].with, 3);
+    assert_string_equal(graph->layer[6].name, "e.4");
+    expect_shape(graph, 7, SHAPE_VECTOR, 1, 1, 6);
+    expect_tensor(graph, 2, "e.a.weight", 3, 5, (const int64_t[]){3, 6, 8, 3, 3});
+    expect_tensor(graph, 5, "e.n.running_mean", 4, 2, (const int64_t[]){3, 6});
+    assert_int_equal(graph->layer[4].variance, 6);
+    expect_shape(graph, 9, SHAPE_SCORES, 4, 1, 1);
+    assert_int_equal(graph->layer[9].normalise, 1);
+    expect_shape(graph, 10, SHAPE_VECTOR, 1, 1, 2);
+    expect_tensor(graph, graph->layer[11].weight, "m.weight", 11, 3, (const int64_t[]){4, 2, 18});
+    assert_int_equal(layer_multiply_adds(graph, 0), 56 * 56 * 9 * 8);
+    assert_int_equal(layer_multiply_adds(graph, 3), 3 * 2 * 14 * 14 * 9 * 8 * 6);
+    assert_int_equal(layer_multiply_adds(graph, 9), 4 * 18);
+    assert_int_equal(layer_multiply_adds(graph, 11), 3 * 18 * 2);
+    free(graph);
+}
+
 static void limits_are_inclusive(void **state)
 {
     (void)state;
@@ -283,7 +337,7 @@ static void limits_are_inclusive(void **state)
 static void writes_what_it_read(void **state)
 {
     (void)state;
-    static const char *const examples[] = {cnn, separate, joint, mosaic10, deep};
+    static const char *const examples[] = {cnn, separate, joint, mosaic10, deep, stacks};
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
         struct graph *graph = read_good(examples[i]);
         size_t length = graph_write(graph, NULL, 0);
@@ -493,6 +547,64 @@ static const struct {
          LAYER("g", "\"type\":\"expert_group\",\"input\":\"image\",\"router\":\"r\",\"kept\":1,\"gate\":\"hard\","
                     "\"expert\":[{\"type\":\"patch_conv\",\"patch\":1,\"filters\":1}]") POOL OUT END,
      "layer \"g\": its input is \"image\", expected \"conv\" (the input of router \"r\")", PMOE_E_GRAPH},
+
+    /* convolutions, norms, sums */
+    {TWO LAYER("c", "\"type\":\"conv\",\"kernel\":16,\"filters\":2") POOL OUT END,
+     "layer \"c\": kernel is 16, expected 1 to 15", PMOE_E_LIMIT},
+    {TWO LAYER("c", "\"type\":\"conv\",\"kernel\":3,\"padding\":3,\"filters\":2") POOL OUT END,
+     "layer \"c\": padding is 3, expected 0 to 2", PMOE_E_LIMIT},
+    {TWO LAYER("c", "\"type\":\"conv\",\"kernel\":3,\"stride\":0,\"filters\":2") POOL OUT END,
+     "layer \"c\": stride is 0, expected 1 to 15", PMOE_E_FORMAT},
+    {IMAGE("4", "8", "1") LAYER("c", "\"type\":\"conv\",\"kernel\":7,\"padding\":1,\"filters\":2") POOL OUT END,
+     "layer \"c\": kernel is 7, expected at most the sides of its padded input, 6 x 10", PMOE_E_GRAPH},
+    {IMAGE("4096", "4096", "1") LAYER("c", "\"type\":\"conv\",\"kernel\":5,\"padding\":2,\"filters\":2") POOL OUT END,
+     "layer \"c\": a map [4096][4096][25] has more than 268435456 elements", PMOE_E_LIMIT},
+    {TWO LAYER("b", "\"type\":\"batch_norm\",\"epsilon\":0") POOL OUT END,
+     "layer \"b\": epsilon is 0, expected a number above 0", PMOE_E_FORMAT},
+    {TWO LAYER("b", "\"type\":\"batch_norm\",\"epsilon\":1e-60") POOL OUT END, "expected a number above 0",
+     PMOE_E_FORMAT},
+    {TWO LAYER("b", "\"type\":\"batch_norm\",\"bias\":true") POOL OUT END,
+     "layer \"b\": unknown key \"bias\", expected name, type, input, epsilon", PMOE_E_FORMAT},
+    {TWO CONV LAYER("a", "\"type\":\"add\"") POOL OUT END, "layer \"a\": with is missing", PMOE_E_FORMAT},
+    {TWO CONV LAYER("a", "\"type\":\"add\",\"with\":\"image\"") POOL OUT END,
+     "layer \"a\": its input \"image\" is a map [112][112][1], expected a map [4][4][20]", PMOE_E_GRAPH},
+    {TWO CONV LAYER("a", "\"type\":\"add\",\"with\":\"a\"") POOL OUT END,
+     "with is \"a\", expected the name of an earlier", PMOE_E_GRAPH},
+    {TWO ROUTER EXPERTS LAYER("a", "\"type\":\"add\",\"input\":\"image\",\"with\":\"experts\"") POOL OUT END,
+     "layer \"a\": its input \"experts\" is routed patches [2][2][20], expected a map [112][112][1]", PMOE_E_GRAPH},
+
+    /* stacks */
+    {TWO ROUTER GROUP("2", "hard\",\"gated\":\"both", PATCHES) POOL OUT END,
+     "layer \"experts\": gated is \"both\", expected one of output, input", PMOE_E_FORMAT},
+    {TWO ROUTER GROUP("2", "hard\",\"dropped\":\"mean", PATCHES) POOL OUT END,
+     "layer \"experts\": dropped is \"mean\", expected one of absent, zeros", PMOE_E_FORMAT},
+    {TWO ROUTER GROUP("2", "hard", "{\"type\":\"relu\",\"name\":\"patch\"}," PATCHES) POOL OUT END,
+     "name is \"patch\", which is taken", PMOE_E_GRAPH},
+    {TWO ROUTER GROUP("2", "hard", PATCHES ",{\"type\":\"relu\",\"input\":\"image\"}") POOL OUT END,
+     "input is \"image\", expected the name of an earlier layer of the same expert", PMOE_E_GRAPH},
+    {TWO ROUTER GROUP("2", "hard",
+                      "{\"type\":\"relu\"},{\"type\":\"patch_conv\",\"input\":\"patch\",\"patch\":28,\"filters\":2}")
+         POOL OUT END,
+     "layer \"experts.1\": no later layer of its expert reads it", PMOE_E_GRAPH},
+    {TWO LAYER("r", "\"type\":\"patch_router\",\"patch\":2,\"experts\":1") LAYER(
+         "g", "\"type\":\"expert_group\",\"input\":"
+              "\"image\",\"router\":\"r\",\"kept\":3136,\"gate\":\"hard\",\"expert\":[{\"type\":\"conv\",\"kernel\":1,"
+              "\"filters\":30000},{\"type\":\"avg_pool\",\"divisor\":\"n\"}]") POOL OUT END,
+     "layer \"g.1\": 3136 times a map [2][2][30000] has more than 268435456 elements", PMOE_E_LIMIT},
+    {TWO ROUTER CONV_FROM_IMAGE LAYER("e", "\"type\":\"relu\",\"input\":\"experts.1\"") POOL OUT END,
+     "input is \"experts.1\", expected the name of an earlier layer", PMOE_E_GRAPH},
+
+    /* mixtures */
+    {TWO POOL LAYER("g", "\"type\":\"sample_router\",\"experts\":1,\"normalise\":true") OUT END,
+     "layer \"g\": normalise needs 2 experts or more, found 1", PMOE_E_GRAPH},
+    {TWO CONV LAYER("g", "\"type\":\"sample_router\",\"experts\":2") OUT END,
+     "layer \"g\": its input \"conv\" is a map [4][4][20], expected a vector", PMOE_E_GRAPH},
+    {TWO POOL LAYER("g", "\"type\":\"sample_router\",\"experts\":2") MIXTURE("3", "pool", "g") END,
+     "layer \"m\": kept is 3, expected 1 to 2 (the experts of router \"g\")", PMOE_E_GRAPH},
+    {TWO ROUTER CONV_FROM_IMAGE POOL MIXTURE("1", "pool", "router") END,
+     "layer \"m\": router is \"router\", expected the name of a sample_router", PMOE_E_GRAPH},
+    {TWO POOL LAYER("g", "\"type\":\"sample_router\",\"experts\":2") MIXTURE("1", "image", "g") END,
+     "layer \"m\": its input \"image\" is a map [112][112][1], expected a vector", PMOE_E_GRAPH},
 };
 
 static void refuses(void **state)
@@ -594,6 +706,7 @@ int main(void)
         cmocka_unit_test(reads_cnn),
         cmocka_unit_test(reads_joint),
         cmocka_unit_test(reads_the_others),
+        cmocka_unit_test(reads_stacks),
         cmocka_unit_test(limits_are_inclusive),
         cmocka_unit_test(writes_what_it_read),
         cmocka_unit_test(names_are_those_of_the_format),
