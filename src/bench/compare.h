@@ -30,8 +30,8 @@ struct contender {
     size_t run_bytes;            /* out */
 };
 
-/* How a run is made to use threads: pmoe_run_threads, or what a host without it has. */
-typedef pmoe_status use_threads(pmoe_run *run, int32_t threads, pmoe_error *error);
+/* How a run is made to use threads: pmoe_run_threads, or what a host has that starts threads itself. */
+typedef pmoe_status use_threads(void *context, pmoe_run *run, int32_t threads, pmoe_error *error);
 
 struct compare_options {
     int32_t batch; /* images of a pass */
@@ -39,6 +39,7 @@ struct compare_options {
     double budget_ns;
     double (*clock_ns)(void);
     use_threads *use_threads; /* not called for one thread */
+    void *threads_context;
 };
 
 /* Time passes through each model, and through its parts, interleaved.  Opens a run each.  A part is timed on what the

@@ -21,8 +21,8 @@ struct reference {
 /* The instruction sets of this build and CPU; finds the fastest number of sums for each. */
 PMOE_MUST_USE pmoe_status reference_open(struct reference *reference, double (*clock_ns)(void), pmoe_error *error);
 
-/* Measure all of them, interleaved, for about budget_ns: the next point.  Beyond REFERENCE_MOST_POINTS the last one is
- * measured anew. */
+/* Measure all of them, one after the other, for about budget_ns in all: the next point.  Beyond REFERENCE_MOST_POINTS
+ * the last one is measured anew. */
 PMOE_MUST_USE pmoe_status reference_measure(struct reference *reference, double budget_ns, pmoe_error *error);
 
 /* The peak of an instruction set around what was measured between the last two points: their mean; 0 if there is none

@@ -258,7 +258,8 @@ static pmoe_status time_models(struct suite *suite, const struct comparison *com
                                             .seed = suite->options.seed,
                                             .budget_ns = 1e9 * suite->options.seconds,
                                             .clock_ns = suite->options.clock_ns,
-                                            .use_threads = suite->options.use_threads};
+                                            .use_threads = suite->options.use_threads,
+                                            .threads_context = suite->options.threads_context};
     TRY(compare_models(contenders, comparison->count, &options, error));
     TRY(reference_measure(&suite->reference, REFERENCE_BUDGET_NS, error));
     int32_t first = suite->row_count;

@@ -41,6 +41,7 @@ struct suite_options {
     uint64_t seed;
     double (*clock_ns)(void);
     use_threads *use_threads;
+    void *threads_context;
     struct suite_model models[SUITE_MOST_MODELS]; /* SUITE_MODELS; SUITE_KERNELS takes theirs, if there are any */
     int32_t model_count;
 };
@@ -95,5 +96,9 @@ double row_gmac_per_s(const struct suite_row *row);
 
 /* Members of the result's object: "measured", what the machine gave, and "rows". */
 void suite_write(const struct suite *suite, struct json_writer *json);
+
+/* All samples as google/benchmark's JSON, whole: each is a repetition of its row, so that compare.py tests whether two
+ * results differ.  It wants a time of the CPU as well and gets the same one: nothing here waits. */
+void suite_write_view(const struct suite *suite, int32_t cpus, struct json_writer *json);
 
 #endif

@@ -1,6 +1,8 @@
 /* A suite's result as JSON, the same for every host. */
 #include "suite.h"
 
+#include <stdio.h>
+
 static void write_reference(const struct suite *suite, struct json_writer *json)
 {
     const struct reference *reference = suite_reference(suite);
@@ -134,4 +136,46 @@ void suite_write(const struct suite *suite, struct json_writer *json)
     for (int32_t i = 0; i < count; i++)
         write_row(rows, &rows[i], json);
     json_close_array(json);
+}
+
+/* ---- google/benchmark ---- */
+
+static void write_view_name(const struct suite_row *row, struct json_writer *json)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s/%s%s%s/%s%s%s/batch:%d/threads:%d", suite_group_name(row->group), row->model,
+             row->layer[0] ? "/" : "", row->layer, row->isa, row->algorithm ? "/" : "",
+             row->algorithm ? row->algorithm : "", (int)row->batch, (int)row->threads);
+    json_add_text(json, "name", name);
+    json_add_text(json, "run_name", name);
+}
+
+void suite_write_view(const struct suite *suite, int32_t cpus, struct json_writer *json)
+{
+    int32_t count;
+    const struct suite_row *rows = suite_rows(suite, &count);
+    json_open_object(json, NULL);
+    json_open_object(json, "context");
+    json_add_text(json, "executable", "pmoe bench");
+    json_add_int(json, "num_cpus", cpus);
+    json_close_object(json);
+    json_open_array(json, "benchmarks");
+    for (int32_t i = 0; i < count; i++)
+        for (int32_t s = 0; s < rows[i].timing.samples; s++) {
+            json_open_object(json, NULL);
+            write_view_name(&rows[i], json);
+            json_add_int(json, "family_index", i);
+            json_add_int(json, "per_family_instance_index", 0);
+            json_add_text(json, "run_type", "iteration");
+            json_add_int(json, "repetitions", rows[i].timing.samples);
+            json_add_int(json, "repetition_index", s);
+            json_add_int(json, "threads", rows[i].threads);
+            json_add_int(json, "iterations", rows[i].timing.calls);
+            json_add_number(json, "real_time", rows[i].samples[s], 6);
+            json_add_number(json, "cpu_time", rows[i].samples[s], 6);
+            json_add_text(json, "time_unit", "ns");
+            json_close_object(json);
+        }
+    json_close_array(json);
+    json_close_object(json);
 }
