@@ -480,6 +480,8 @@ static pmoe_status check_axpy(struct check *c)
     return verify_untouched(c, &y);
 }
 
+#include "check_winograd.h"
+
 /* ---- The walk ---- */
 
 /* A kernel in the list without a check_ function above does not compile. */
