@@ -94,6 +94,7 @@ typedef struct pmoe_info {
     int64_t parameters;
     int64_t multiply_adds; /* of one image, counted: routers, experts and linear layers */
     size_t model_bytes;    /* what the model itself asked of the allocator */
+    size_t run_bytes;      /* what a run for one image at a time asks, all of it: a pass asks for nothing more */
 } pmoe_info;
 
 pmoe_info pmoe_model_info(const pmoe_model *model);
@@ -125,6 +126,16 @@ typedef struct pmoe_routing {
 } pmoe_routing;
 
 pmoe_routing pmoe_run_routing(const pmoe_run *run, int32_t item);
+
+/* Which experts the first mixture sent one image of the last pass to.  Pointers live until the next pass. */
+typedef struct pmoe_mixing {
+    int32_t experts, kept; /* both 0 for a model without a mixture */
+    const int32_t *picks;  /* [kept] expert index, largest score first; ties: the lower index first */
+    const float *gates;    /* [kept] what each one's output was multiplied by */
+    const float *scores;   /* [experts] */
+} pmoe_mixing;
+
+pmoe_mixing pmoe_run_mixing(const pmoe_run *run, int32_t item);
 
 /* Probabilities [classes] from the logits [outputs] of one image: softmax, or for one output (1 - p, p) with
  * p = 1 / (1 + exp(-logit)).  Returns the likeliest class; ties: the lower one. */
@@ -236,6 +247,7 @@ typedef struct pmoe_recipe {
     pmoe_board_set set;
     int32_t filters;       /* m in all; each expert has m / k */
     int32_t experts, kept; /* k and l; of a CNN not used */
+    int32_t bias;          /* 1: filters have a bias, trained with them from 0 on */
     const char *gate;      /* joint: "topl_softmax" or "softmax_topl" */
     const char *divisor;   /* "n" or "l": what pooling divides by */
     int32_t samples;       /* N boards an epoch, numbers 0 .. N-1 of the seed's sequence */

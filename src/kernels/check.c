@@ -444,6 +444,26 @@ static pmoe_status check_gated_sum(struct check *c)
     return verify_untouched(c, &y);
 }
 
+static pmoe_status check_scale_shift(struct check *c)
+{
+    int32_t rows = (int32_t)random_below(&c->random, 6), count = c->number, relu = (int32_t)random_below(&c->random, 2);
+    snprintf(c->dims, sizeof c->dims, "%d rows of %d", (int)rows, (int)count);
+    struct array x, scale, shift;
+    struct outputs y;
+    if (!take_filled(c, (size_t)rows * (size_t)count, &x) || !take_filled(c, (size_t)count, &scale) ||
+        !take_filled(c, (size_t)count, &shift) || !take_outputs(c, x.count, &y))
+        return no_memory(c);
+    plant_nan(c, x.at, x.count);
+    plant_nan(c, scale.at, scale.count);
+    plant_nan(c, shift.at, shift.count);
+    for (int t = 0; t < 2 && c->tables[t]; t++)
+        c->tables[t]->scale_shift(y.of[t].at, x.at, scale.at, shift.at, rows, count, relu);
+    for (size_t i = 0; i < x.count; i++) /* product and sum */
+        TRY(verify(c, &y, i, ref_scale_shift(x.at[i], scale.at[i % (size_t)count], shift.at[i % (size_t)count], relu),
+                   2));
+    return verify_untouched(c, &y);
+}
+
 static pmoe_status check_relu(struct check *c)
 {
     size_t count = (size_t)c->number;
@@ -477,6 +497,26 @@ static pmoe_status check_axpy(struct check *c)
     }
     for (size_t i = 0; i < count; i++) /* product and sum */
         TRY(verify(c, &y, i, ref_axpy(before.at[i], a, x.at[i]), 2));
+    return verify_untouched(c, &y);
+}
+
+/* v(i, r) = 2 + (16 i + j - 2) / 2^r.  With so few rounds every sum of those is a float exactly. */
+static pmoe_status check_register_rounds(struct check *c)
+{
+    static const int32_t widths[] = {2, 3, 8, 10, 12, 1};
+    int32_t sums = widths[c->number % 6], rounds = c->number % 13, lanes = sums > 1 ? c->tables[0]->lanes : 0;
+    snprintf(c->dims, sizeof c->dims, "%d rounds of %d sums", (int)rounds, (int)sums);
+    struct outputs y;
+    if (!take_outputs(c, (size_t)lanes, &y))
+        return no_memory(c);
+    for (int t = 0; t < 2 && c->tables[t]; t++)
+        c->tables[t]->register_rounds(y.of[t].at, rounds, sums);
+    for (int32_t lane = 0; lane < lanes; lane++) {
+        struct ref want = {0, 0};
+        for (int32_t i = 0; i < sums; i++)
+            want.value += 2 + ldexp(16 * i + lane - 2, -rounds);
+        TRY(verify(c, &y, (size_t)lane, want, 0));
+    }
     return verify_untouched(c, &y);
 }
 

@@ -73,7 +73,17 @@ K(gated_sum, (float *y, const float *x, const float *gates, float scale, int32_t
 /* y[i] = x[i] > 0 ? x[i] : 0, and NaN where x is NaN */
 K(relu, (float *y, const float *x, size_t count))
 
+/* A batch norm by channel:  y[i * count + c] = act(scale[c] * x[i * count + c] + shift[c]), act as above */
+K(scale_shift,
+  (float *y, const float *x, const float *scale, const float *shift, int32_t rows, int32_t count, int32_t relu))
+
 /* y[i] += a * x[i] */
 K(axpy, (float *y, float a, const float *x, size_t count))
+
+/* What this instruction set can do at most, for benchmarks: `sums` (2, 3, 8, 10 or 12, else nothing happens) vectors in
+ * registers, `rounds` multiply-adds each.  Lane j of y [lanes] is
+ *
+ *     sum over i < sums of v(i, rounds),   v(i, 0) = 16 i + j,   v(i, r + 1) = v(i, r) / 2 + 1 */
+K(register_rounds, (float *y, int64_t rounds, int32_t sums))
 
 #undef K
