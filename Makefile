@@ -5,6 +5,7 @@
 #     build/native      gcc; what users run                 build/aarch64   cross-compiled, runs under qemu
 #     build/sanitize    clang with address and undefined-   build/wasm      three .wasm files, no JavaScript glue
 #                       behaviour checks; fuzzers link it   build/include   third-party headers, copied
+#     build/thread      the pool with the thread sanitizer
 #
 # Sources are found, not listed: a new file in a folder of src/ is built.  src/kernels/*_tmpl.c are compiled once per
 # instruction set.  Leaves out: installing (build_scripts/install.sh) and running tests (tests/run.mjs).
@@ -140,6 +141,13 @@ build/sanitize/fuzz/%: build/sanitize/tests/fuzz/%.o build/sanitize/libpmoe.a
 	$(call say,link,$@)
 	$(Q)$(CC_sanitize) -fsanitize=address,undefined,fuzzer $^ -lm -lpthread -o $@
 
+# The pool under the thread sanitizer, which takes no other beside it.
+THREAD_C := tests/units/test_pool.c src/base/pool.c src/base/pool_host.c src/base/error.c
+build/thread/units/test_pool: $(THREAD_C) src/base/pool.h src/base/pool_parts.h Makefile
+	@mkdir -p $(@D)
+	$(call say,thread,$@)
+	$(Q)clang-19 -std=c11 -O1 -g -fsanitize=thread $(WARNINGS) $(HOSTED) -Isrc $(THREAD_C) -lcmocka -lpthread -o $@
+
 build/pmoe: build/native/bin/pmoe
 	@cp $< $@
 
@@ -149,7 +157,7 @@ QEMU_UNITS    := $(filter test_simd% test_kernel% test_model% test_forward% test
 FUZZERS       := $(FUZZ_C:tests/fuzz/%.c=build/sanitize/fuzz/%)
 FUZZ_SECONDS  ?= 300
 TEST_PROGRAMS := $(UNITS:%=build/native/units/%) $(UNITS:%=build/sanitize/units/%) \
-                 $(QEMU_UNITS:%=build/aarch64/units/%) $(FUZZERS) \
+                 $(QEMU_UNITS:%=build/aarch64/units/%) $(FUZZERS) build/thread/units/test_pool \
                  build/native/hosts/answers \
                  $(if $(CLI_C),build/pmoe build/sanitize/bin/pmoe build/aarch64/bin/pmoe) \
                  $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
@@ -179,7 +187,7 @@ native: build/native/libpmoe.a $(if $(CLI_C),build/pmoe)
 # once per tool, without SIMD and for size: -Os instead of -O3 takes the largest variant from 64 to 57 KiB gzipped.
 
 WASM_DIRS := base kernels model route image data bench
-WASM_C    := $(filter-out %_tmpl.c src/base/pool.c src/image/picture%.c src/image/jpeg.c,\
+WASM_C    := $(filter-out %_tmpl.c src/base/pool%.c src/image/picture%.c src/image/jpeg.c,\
              $(foreach d,$(WASM_DIRS),$(wildcard src/$(d)/*.c) $(wildcard src/$(d)/ref/*.c)) $(wildcard src/wasm/*.c))
 WASM_EXPORTS := $(shell cat src/wasm/exports.txt 2>/dev/null)
 
