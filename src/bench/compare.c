@@ -28,8 +28,9 @@ static size_t largest_batch(pmoe_model *const *models, int32_t count, int32_t ba
     return most;
 }
 
-pmoe_status compare_models(pmoe_model *const *models, int32_t count, int32_t batch, uint64_t seed, double budget_ns,
-                           double (*clock_ns)(void), double *samples, pmoe_timing *timings, pmoe_error *error)
+pmoe_status compare_models(pmoe_model *const *models, int32_t count, int32_t batch, int32_t threads, uint64_t seed,
+                           double budget_ns, double (*clock_ns)(void), double *samples, pmoe_timing *timings,
+                           pmoe_error *error)
 {
     if (count < 1 || count > TIMING_MAX_RUNS)
         return fail(error, PMOE_E_ARGUMENT, "timing: expected 1 to %d models, found %d", TIMING_MAX_RUNS, count);
@@ -47,6 +48,8 @@ pmoe_status compare_models(pmoe_model *const *models, int32_t count, int32_t bat
     for (int32_t i = 0; i < count && status == PMOE_OK; i++) {
         all_images[i] = images;
         status = pmoe_run_open(models[i], batch, &runs[i], error);
+        if (status == PMOE_OK)
+            status = pmoe_run_threads(runs[i], threads, error);
     }
     if (status == PMOE_OK)
         status = timing_runs(runs, all_images, count, batch, budget_ns, clock_ns, samples, timings, error);

@@ -1,10 +1,11 @@
 /* pmoe bench: what routing saves in time, measured side by side, beside what it saves in multiply-adds.
  *
  * `kept` is the part of the saving in multiply-adds that arrives as time: (time of the first model / time of this one)
- * / (multiply-adds of the first / of this one); 1 is all of it.  Times are of whole forward passes of a batch, one
- * thread, images already floats and the same every time, so caches are warm.  Leaves out opening files, decoding and
- * output. */
+ * / (multiply-adds of the first / of this one); 1 is all of it.  Times are of whole forward passes of a batch, images
+ * already floats and the same every time, so caches are warm; kernels are timed on one thread.  Leaves out opening
+ * files, decoding and output. */
 #include "../base/error.h"
+#include "../base/pool.h"
 #include "../bench/compare.h"
 #include "../bench/kernel_cases.h"
 #include "commands.h"
@@ -24,7 +25,7 @@ struct bench_options {
     const char *isa;
     struct option_ints batch;
     double seconds;
-    int64_t seed;
+    int64_t seed, threads;
     int32_t what, json;
 };
 
@@ -38,6 +39,7 @@ static const struct option options[] = {
      NULL, 0},
     {"isa", OPTION_TEXT, offsetof(struct bench_options, isa), "best",
      "instruction set of the models; kernels: that one, or with best all that run here", "NAME", 0, 0, NULL, 0},
+    OPTION_ROW_PASS_THREADS(struct bench_options),
     OPTION_ROW_SEED(struct bench_options, "seed of the images and of the intervals"),
     OPTION_ROW_JSON(struct bench_options),
 };
@@ -61,6 +63,7 @@ struct bench {
     const char *command;
     struct environment environment;
     double clock_step_ns;
+    int32_t threads;
     struct model_file files[OPTION_MAX_TEXTS];
     pmoe_model *models[OPTION_MAX_TEXTS];
     int32_t model_count;
@@ -104,7 +107,7 @@ static void finish_group(struct bench *bench, const pmoe_timing *timings, int32_
 static pmoe_status time_models(struct bench *bench, int32_t batch, pmoe_error *error)
 {
     pmoe_timing timings[OPTION_MAX_TEXTS];
-    TRY(compare_models(bench->models, bench->model_count, batch, (uint64_t)bench->given->seed,
+    TRY(compare_models(bench->models, bench->model_count, batch, bench->threads, (uint64_t)bench->given->seed,
                        1e9 * bench->given->seconds, native_clock_ns,
                        bench->samples + (size_t)bench->count * TIMING_MAX_SAMPLES, timings, error));
     for (int32_t i = 0; i < bench->model_count; i++) {
@@ -133,8 +136,19 @@ static pmoe_status time_kernels(struct bench *bench, const struct kernel_case *o
     return PMOE_OK;
 }
 
+/* How many threads those asked for are: 0 stands for as many as there are CPUs. */
+static pmoe_status count_threads(struct bench *bench, pmoe_error *error)
+{
+    struct pool *pool;
+    TRY(pool_open((int32_t)bench->given->threads, &pool, error));
+    bench->threads = pool_threads(pool);
+    pool_close(&pool);
+    return PMOE_OK;
+}
+
 static pmoe_status measure(struct bench *bench, pmoe_error *error)
 {
+    TRY(count_threads(bench, error));
     bench->clock_step_ns = pmoe_clock_step_ns(native_clock_ns);
     for (int32_t i = 0; i < bench->given->batch.count && bench->given->what != WHAT_KERNELS; i++)
         TRY(time_models(bench, (int32_t)bench->given->batch.at[i], error));
@@ -203,7 +217,7 @@ static void write_json(struct json_writer *json, const void *context)
     const struct bench *bench = context;
     result_begin(json, "bench", bench->command, pmoe_model_info(bench->models[0]).isa, &bench->environment);
     json_add_number(json, "clock_step_ns", bench->clock_step_ns, 6);
-    json_add_int(json, "threads", 1);
+    json_add_int(json, "threads", bench->threads);
     json_add_int(json, "seed", bench->given->seed);
     json_add_number(json, "seconds", bench->given->seconds, 6);
     json_open_array(json, "rows");
@@ -251,7 +265,8 @@ static void add_model(const struct bench *bench, const struct bench_row *row, in
 {
     char middle[64];
     if (begins) {
-        output_add(out, "\nmodels on %s, batch %d, %d samples each\n", row->isa, row->batch, row->timing.samples);
+        output_add(out, "\nmodels on %s, batch %d, %d thread%s, %d samples each\n", row->isa, row->batch,
+                   bench->threads, bench->threads == 1 ? "" : "s", row->timing.samples);
         add_heading("model", "  madd ratio   kept", out);
     }
     snprintf(middle, sizeof middle, "  %10.2f %6.2f", row_saving(bench, row),
@@ -273,8 +288,8 @@ static void add_kernel(const struct bench *bench, const struct bench_row *row, i
 
 static void write_text(const struct bench *bench, struct output *out)
 {
-    output_add(out, "%s, %s, build %s, one thread, clock step %s\n", bench->environment.cpu,
-               bench->environment.compiler, build_id(), duration_of(bench->clock_step_ns).text);
+    output_add(out, "%s, %s, build %s, clock step %s\n", bench->environment.cpu, bench->environment.compiler,
+               build_id(), duration_of(bench->clock_step_ns).text);
     for (int32_t i = 0; i < bench->count; i++)
         (bench->rows[i].file ? add_model : add_kernel)(bench, &bench->rows[i], bench->rows[i].first == i, out);
 }

@@ -81,7 +81,8 @@ struct pmoe_run {
     const pmoe_model *model;
     void *block;
     size_t bytes;
-    struct pool *pool; /* NULL: one thread */
+    struct pool *pool;     /* what passes may use; NULL: one thread */
+    struct pool *own_pool; /* the same if it is to be closed with the run; NULL if it is another's */
     int32_t max_batch, batch;
     int32_t at_once;    /* images that pass all layers together: a batch goes in parts, so that an image is still in the
                            cache when experts read it after the router; training, which keeps outputs, passes it whole */

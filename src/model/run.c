@@ -133,8 +133,18 @@ void pmoe_run_close(pmoe_run **run)
     if (!run || !*run)
         return;
     pmoe_allocator allocator = (*run)->model->allocator;
+    pool_close(&(*run)->own_pool);
     allocator_give(&allocator, (*run)->block);
     *run = NULL;
+}
+
+pmoe_status pmoe_run_threads(pmoe_run *run, int32_t threads, pmoe_error *error)
+{
+    struct pool *pool;
+    TRY(pool_open(threads, &pool, error));
+    pool_close(&run->own_pool);
+    run->pool = run->own_pool = pool;
+    return PMOE_OK;
 }
 
 size_t pmoe_run_bytes(const pmoe_run *run)

@@ -296,6 +296,16 @@ test('probabilities add up, and text and JSON agree', () => {
     assert.equal(dense.experts, undefined);
 });
 
+test('predict says the same on any number of threads', () => {
+    const args = ['predict', join(SAMPLES, 'board.png'), '--model', at('ten.safetensors'), '--model', at('routed.safetensors')];
+    const { command, ...one } = json(args);
+    for (const threads of ['1', '2', '5', '0']) {
+        const { command: other, ...same } = json([...args, '--threads', threads]);
+        assert.notEqual(other, command);
+        assert.deepEqual(same, one);
+    }
+});
+
 test('every instruction set gives the same picks and nearly the same logits', () => {
     const isas = json(['self-test']).rows.map((/** @type {any} */ row) => row.isa);
     assert.equal(isas[0], 'scalar');
@@ -500,6 +510,10 @@ test('bench times models and kernels side by side and says how', () => {
     const layers = new Set(kernels.map((/** @type {any} */ row) => `${row.model} ${row.layer}`));
     assert.deepEqual([...layers], ['dense-8 conv', 'dense-8 out', 'routed-8 router', 'routed-8 experts.1']);
     assert.equal(kernels.length, layers.size * json(['self-test']).rows.length);
-    const text = succeed(['bench', ...models, '--what', 'models', '--batch', '1', '--seconds', '0', '--isa', 'scalar']);
-    assert.match(text, /models on scalar, batch 1, \d+ samples each\n.*kept.*\n +dense-8 .*\n +routed-8 /);
+    assert.equal(result.threads, 1);
+    const timesOfModels = ['bench', ...models, '--what', 'models', '--batch', '1', '--seconds', '0'];
+    assert.equal(json([...timesOfModels, '--threads', '3']).threads, 3);
+    assert.ok(json([...timesOfModels, '--threads', '0']).threads >= 1);
+    const text = succeed([...timesOfModels, '--isa', 'scalar']);
+    assert.match(text, /models on scalar, batch 1, 1 thread, \d+ samples each\n.*kept.*\n +dense-8 .*\n +routed-8 /);
 });
