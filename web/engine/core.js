@@ -2,7 +2,7 @@
  * One wasm instance: the C library as JavaScript sees it.
  *
  * Pointers never leave this file.  Views of the memory are made fresh for every use, because a call that allocates may
- * grow the memory and so detach them; results are copies.  Layouts of structs come from the module itself
+ * grow the memory and so detach them; results are copies, which matters where the memory is shared.  Layouts of structs come from the module itself
  * (web_describe).  Every call is synchronous.  Leaves out fetching, names and the choice of a variant (engine.js).
  *
  * @typedef {import('./protocol.js').Variant} Variant
@@ -13,6 +13,7 @@
  *
  * @typedef {object} Layout             web_describe, parsed: byte offsets, and constants of pmoe.h
  * @property {string} version
+ * @property {number} threaded_pass     multiply-adds from which on threads pay
  * @property {number} board             side of a board in pixels
  * @property {number} cell              side of a digit
  * @property {number} cells
@@ -35,6 +36,8 @@ const SELF_TEST_SEED = 1n;
 const OK = 0;
 const POINTER_BYTES = 4;
 const KERNELS_TEXT_BYTES = 1 << 15;
+const SHARED_MEMORY = { initial: 32, maximum: 4096, shared: true }; // pages, as the Makefile links them
+const THREAD_START_MS = 5000;
 
 const MISMATCH = 'checksum mismatch'; // pmoe_status_name(PMOE_E_CHECKSUM)
 
@@ -73,34 +76,40 @@ function checkMagic(bytes, what) {
 }
 
 export class Core {
+    /** @type {WebAssembly.Module} */ #module;
     /** @type {Record<string, Function>} */ #api;
     /** @type {WebAssembly.Memory} */ #memory;
     /** @type {Layout} */ #layout;
     /** @type {number} */ #error; // a pmoe_error for all calls
     /** @type {{images: number, labels: number, handle: number} | null} */ #sheet = null;
     /** @type {string | null} */ #dead = null; // why, after a trap: the instance's memory can't be trusted any more
+    /** @type {Worker[]} */ #threads = [];
+    #pool = 0; // of those threads
 
     /**
      * @param {Uint8Array} bytes  the .wasm file
      * @param {string} what  its name in errors
+     * @param {boolean} [threaded]  it takes its memory from here, to be shared with threads
      * @returns {Promise<Core>}
      */
-    static async load(bytes, what) {
+    static async load(bytes, what, threaded = false) {
         checkMagic(bytes, what);
-        const imports = { env: { pmoe_now_ns: () => performance.now() * 1e6 } };
-        let instance;
+        let loaded, memory;
         try {
-            ({ instance } = await WebAssembly.instantiate(/** @type {BufferSource} */ (bytes), imports));
+            memory = new WebAssembly.Memory(threaded ? SHARED_MEMORY : { initial: 0 });
+            const env = { memory, pmoe_now_ns: () => performance.now() * 1e6 };
+            loaded = await WebAssembly.instantiate(/** @type {BufferSource} */ (bytes), { env });
         } catch (error) {
             throw loadError(error, what);
         }
-        return new Core(instance);
+        return new Core(loaded, memory);
     }
 
-    /** @param {WebAssembly.Instance} instance */
-    constructor(instance) {
+    /** @param {WebAssembly.WebAssemblyInstantiatedSource} loaded @param {WebAssembly.Memory} memory  unless it has its own */
+    constructor({ module, instance }, memory) {
+        this.#module = module;
         this.#api = /** @type {Record<string, Function>} */ (instance.exports);
-        this.#memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+        this.#memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory ?? memory);
         this.#api._initialize?.();
         this.#layout = JSON.parse(this.#text((text, capacity) => this.#call('web_describe', text, capacity)));
         this.#error = this.#take(this.#layout.error.bytes, 'an error message');
@@ -196,6 +205,41 @@ export class Core {
         });
     }
 
+    // ---- Threads ----
+
+    /**
+     * Start threads beside this one; they end with this instance.  One that does not come is one that takes no tasks.
+     * @param {number} count @returns {Promise<string[]>} why, for each that did not come
+     */
+    async startThreads(count) {
+        this.#pool = this.#call('web_pool_open', count + 1) >>> 0;
+        if (!this.#pool) return Array(count).fill('no memory');
+        const coming = Array.from({ length: count }, (_, i) => {
+            /** @type {Promise<string>} */
+            const said = new Promise((resolve) => {
+                const thread = new Worker(new URL('thread.js', import.meta.url), { type: 'module' });
+                this.#threads.push(thread);
+                thread.onmessage = ({ data }) => resolve(data);
+                thread.onerror = ({ message }) => resolve(message || 'thread.js could not be loaded');
+                setTimeout(resolve, THREAD_START_MS, 'thread.js did not answer');
+                const stack = this.#call('web_pool_stack', this.#pool, i + 1) >>> 0;
+                thread.postMessage({ module: this.#module, memory: this.#memory, pool: this.#pool, number: i + 1, stack });
+            });
+            return said.catch(textOf);
+        });
+        return (await Promise.all(coming)).filter(Boolean);
+    }
+
+    /** @param {number} run  its next pass may use the threads */
+    #useThreads(run) {
+        if (this.#pool) this.#call('web_run_use', run, this.#pool);
+    }
+
+    /** This instance is not used any more. */
+    end() {
+        for (const thread of this.#threads) thread.terminate();
+    }
+
     // ---- Trust ----
 
     /** @returns {number} how many checks were made; throws if a kernel disagrees with the oracle */
@@ -283,6 +327,7 @@ export class Core {
     predict(model, pixels) {
         return this.#withImages(model, pixels, 1, (image) =>
             this.#with([4 * model.description.outputs], 'the outputs', (logits) => {
+                this.#useThreads(model.run);
                 const status = this.#call('pmoe_forward', model.run, image, 1, logits);
                 if (status !== OK) throw new EngineError(this.#statusName(status), 'a forward pass was refused');
                 return JSON.parse(
@@ -353,6 +398,7 @@ export class Core {
         return this.#withImages(models[i], pixels, batch, (image) => {
             this.#ints(images, models.length)[i] = image;
             this.#checked('pmoe_run_open', models[i].handle, batch, runAt);
+            this.#useThreads(this.#ints(runAt, 1)[0]);
             try {
                 return this.#withRuns(models, pixels, batch, runs, images, measure, i + 1);
             } finally {

@@ -1,5 +1,5 @@
 /**
- * Does this engine take the instructions of a variant?
+ * Does this engine take the instructions of a variant, and does this place allow threads?
  *
  * Each probe is the smallest module that uses one instruction of the kind; WebAssembly.validate answers without
  * compiling or running it.  That an engine accepts an instruction does not make it right: the self-test judges that.
@@ -26,6 +26,13 @@ const RELAXED = [
     ...[0x0a, 0x0d, 0x01, 0x0b, 0x00], // code: one body of 11 bytes, no locals
     ...[0x20, 0x00, 0x20, 0x01, 0x20, 0x02, 0xfd, 0x85, 0x02, 0x0b], // three local.get, f32x4.relaxed_madd, end
 ];
+
+/** @returns {string} why there can be one thread only; '' if there can be more */
+export function oneThreadBecause() {
+    if (!globalThis.crossOriginIsolated) return 'the page is not cross-origin isolated: its server does not send COOP and COEP';
+    if ('document' in globalThis) return 'the engine runs in a page, which may not wait for threads';
+    return 'Worker' in globalThis ? '' : 'this browser has no workers within workers';
+}
 
 /** @param {Variant} variant @returns {boolean} */
 export function accepts(variant) {

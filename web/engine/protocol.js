@@ -15,10 +15,12 @@
  *
  * @typedef {object} StartArgs
  * @property {Variant|'auto'} variant   'auto': the best that this browser accepts and that passes the self-test
- * @property {string} [wasmUrl]         folder with pmoe-{scalar,simd,relaxed}.wasm, ends in '/' ...
- * @property {Partial<Record<Variant, ArrayBuffer>>} [wasmBytes]  ... or the files themselves
+ * @property {string} [wasmUrl]         folder with pmoe-{scalar,simd,relaxed,simd-threads,relaxed-threads}.wasm, ends in '/' ...
+ * @property {Partial<Record<Variant|'simd-threads'|'relaxed-threads', ArrayBuffer>>} [wasmBytes]  ... or the files themselves
  *                                      A variant that does not run here gives way to the next: relaxed, simd, scalar.
  *                                      A second 'start' opens all models again in the new variant
+ * @property {number} [threads]         1 to 16; 0, the default: one per CPU, 4 at most, once a model is open for which
+ *                                      they pay
  *
  * @typedef {object} StartResult
  * @property {Variant} variant          which one runs
@@ -26,6 +28,8 @@
  * @property {string} version
  * @property {number} checks            kernel checks that the self-test made
  * @property {number} wasmBytes         size of the .wasm file
+ * @property {number} threads           that passes may use; no result depends on it
+ * @property {string} oneThread         why it is only one, or ''
  *
  * @typedef {object} OpenArgs
  * @property {string} name              a name of the caller's choice for later calls; opening it again replaces it, and
@@ -53,7 +57,8 @@
  * @property {ModelDescription} model
  * @property {boolean} golden           the file holds golden outputs and this engine reproduced them
  * @property {number} bytes             size of the file
- * @property {StartResult} [engine]     only when this model's golden outputs unmasked the variant: what runs from now on
+ * @property {StartResult} [engine]     what runs from now on, if that has changed: this model's golden outputs unmasked
+ *                                      the variant, or it is the first for which threads pay
  *
  * @typedef {object} PredictArgs
  * @property {string[]} models          names given at open

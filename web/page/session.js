@@ -46,7 +46,7 @@ export class Session {
   /** @type {Map<string, OpenResult>} */
   #opened = new Map();
   /** @type {StartResult} */
-  started = { variant: 'scalar', demoted: [], version: '', checks: 0, wasmBytes: 0 };
+  started = { variant: 'scalar', demoted: [], version: '', checks: 0, wasmBytes: 0, threads: 1, oneThread: '' };
   samples = 0;
 
   /**
