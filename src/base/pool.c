@@ -115,14 +115,9 @@ int32_t pool_threads(const struct pool *pool)
     return pool ? pool->threads : 1;
 }
 
-/* Measured (kernels/SPEED.md) on two CPUs at 50 multiply-adds a nanosecond: splitting a call costs 0.6 us while the
- * threads are awake, which is 5 % of LEAST_CALL; waking them costs the caller 8 us, which is 5 % of LEAST_PASS.  A task
- * of LEAST_TASK takes 2.5 us, to hand it out 0.1 us. */
-enum { LEAST_CALL = 1 << 19, LEAST_PASS = 1 << 23, LEAST_TASK = 1 << 17, TASKS_PER_THREAD = 4 };
-
 struct pool *pool_wake(struct pool *pool, int64_t multiply_adds)
 {
-    if (pool_threads(pool) == 1 || multiply_adds < LEAST_PASS)
+    if (pool_threads(pool) == 1 || multiply_adds < POOL_LEAST_PASS)
         return NULL;
     if (atomic_load_explicit(&pool->work.asleep, memory_order_relaxed))
         bell_ring(&pool->work);
@@ -132,8 +127,8 @@ struct pool *pool_wake(struct pool *pool, int64_t multiply_adds)
 int32_t pool_tasks(const struct pool *pool, int64_t multiply_adds)
 {
     int32_t threads = pool_threads(pool);
-    if (threads == 1 || multiply_adds < LEAST_CALL)
+    if (threads == 1 || multiply_adds < POOL_LEAST_CALL)
         return 1;
-    int64_t tasks = multiply_adds / LEAST_TASK, most = (int64_t)TASKS_PER_THREAD * threads;
+    int64_t tasks = multiply_adds / POOL_LEAST_TASK, most = (int64_t)POOL_TASKS_PER_THREAD * threads;
     return (int32_t)(tasks < most ? tasks : most);
 }

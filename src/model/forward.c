@@ -172,7 +172,7 @@ static void forward_conv(pmoe_run *run, int32_t at, int32_t images)
                                    .relu = plan->relu,
                                    .y = run_output(run, at),
                                    .scratch = run->scratch};
-    conv_run(run->model->kernels, &call, run->pool);
+    conv_run(run->model->kernels, &call, run->awake);
 }
 
 static void forward_norm(pmoe_run *run, int32_t at, int32_t images)
@@ -412,6 +412,13 @@ static void forward_layer(pmoe_run *run, int32_t at)
     }
 }
 
+/* One image's may be beyond what 64 bits hold of a batch; more than enough is enough. */
+static int64_t batch_work(const pmoe_model *model, int32_t batch)
+{
+    int64_t work = model_pool_work(model);
+    return work < POOL_LEAST_PASS ? work * batch : work;
+}
+
 pmoe_status pmoe_forward(pmoe_run *run, const float *images, int32_t batch, float *logits)
 {
     if (batch < 1 || batch > run->max_batch)
@@ -419,6 +426,7 @@ pmoe_status pmoe_forward(pmoe_run *run, const float *images, int32_t batch, floa
     const struct graph *graph = &run->model->graph;
     size_t image = (size_t)graph->height * (size_t)graph->width * (size_t)graph->channels;
     run->batch = batch;
+    run->awake = run->pool ? pool_wake(run->pool, batch_work(run->model, batch)) : NULL;
     for (run->first = 0; run->first < batch; run->first += run->now) {
         int32_t left = batch - run->first;
         run->now = left < run->at_once ? left : run->at_once;

@@ -1,4 +1,4 @@
-/* Runs: the working memory of forward passes, and what of a pass stays readable. */
+/* Runs: the working memory of forward passes, their threads, and what of a pass stays readable. */
 #include "model.h"
 
 #include "../base/error.h"
@@ -17,7 +17,7 @@ enum {
 
 /* What layers need at most, for one image. */
 struct run_sizes {
-    size_t rows, given, copies, by_patch, scratch;
+    size_t rows, given, copies, by_patch;
 };
 
 static void at_least(size_t *size, size_t wanted)
@@ -35,7 +35,7 @@ static size_t given_count(const struct layer *group)
 static struct run_sizes run_measure(const pmoe_model *model)
 {
     const struct graph *graph = &model->graph;
-    struct run_sizes sizes = {1, 0, 0, 0, 0};
+    struct run_sizes sizes = {1, 0, 0, 0};
     for (int32_t i = 0; i < graph->layers; i++) {
         const struct layer *layer = &graph->layer[i];
         size_t maps = layer->group < 0 ? 1 : given_count(&graph->layer[layer->group]);
@@ -43,8 +43,6 @@ static struct run_sizes run_measure(const pmoe_model *model)
         at_least(&sizes.rows, maps * (has_grid ? (size_t)layer->patches : 1));
         if (layer->type == LAYER_PATCH_ROUTER)
             at_least(&sizes.by_patch, (size_t)layer->patches * (size_t)layer->experts);
-        if (layer->type == LAYER_CONV)
-            at_least(&sizes.scratch, conv_scratch_count(model->kernels, &model->plan[i].conv, 1));
         if (!layer->inner)
             continue;
         at_least(&sizes.given, given_count(layer));
@@ -53,6 +51,16 @@ static struct run_sizes run_measure(const pmoe_model *model)
                      given_count(layer) * (size_t)shape_count(graph_shape_of(graph, i + 1, GRAPH_EXPERT)));
     }
     return sizes;
+}
+
+/* Floats of scratch that layers need with so many threads, whatever the batch. */
+static size_t scratch_count(const pmoe_model *model, int32_t threads)
+{
+    size_t most = 0;
+    for (int32_t i = 0; i < model->graph.layers; i++)
+        if (model->graph.layer[i].type == LAYER_CONV)
+            at_least(&most, conv_scratch_count(model->kernels, &model->plan[i].conv, threads));
+    return most;
 }
 
 /* count items of `bytes` each for every image; a product that overflows asks for more than any arena has. */
@@ -76,7 +84,8 @@ static void run_lay_out(pmoe_run *run, struct arena *arena)
     run->copies = take_per_image(arena, run->at_once, sizes.copies, sizeof(float));
     run->by_patch = take_per_image(arena, run->at_once, sizes.by_patch, sizeof(float));
     run->activations = take_per_image(arena, run->at_once, model->activations, sizeof(float));
-    run->scratch = take_per_image(arena, 1, sizes.scratch, sizeof(float));
+    run->scratch_floats = scratch_count(model, 1);
+    run->scratch = take_per_image(arena, 1, run->scratch_floats, sizeof(float));
     for (int32_t i = 0; i < model->graph.layers; i++) {
         const struct layer *layer = &model->graph.layer[i];
         if (layer->shape.kind == SHAPE_SCORES)
@@ -134,22 +143,55 @@ void pmoe_run_close(pmoe_run **run)
         return;
     pmoe_allocator allocator = (*run)->model->allocator;
     pool_close(&(*run)->own_pool);
+    allocator_give(&allocator, (*run)->own_scratch);
     allocator_give(&allocator, (*run)->block);
     *run = NULL;
+}
+
+size_t pmoe_run_bytes(const pmoe_run *run)
+{
+    return run->bytes;
+}
+
+/* ---- Threads ---- */
+
+int64_t model_pool_work(const pmoe_model *model)
+{
+    int64_t sum = 0;
+    for (int32_t i = 0; i < model->graph.layers; i++)
+        if (model->graph.layer[i].type == LAYER_CONV)
+            sum += layer_multiply_adds(&model->graph, i);
+    return sum;
+}
+
+pmoe_status run_use_pool(pmoe_run *run, struct pool *pool, pmoe_error *error)
+{
+    size_t floats = scratch_count(run->model, pool_threads(pool)), bytes;
+    if (floats > run->scratch_floats) {
+        pmoe_allocator allocator = run->model->allocator;
+        struct arena arena;
+        void *block;
+        if (!size_mul(floats, sizeof(float), &bytes) || !arena_open(&arena, bytes, &allocator, &block))
+            return fail(error, PMOE_E_MEMORY, "run: no memory for %d threads (%zu floats)", (int)pool_threads(pool),
+                        floats);
+        allocator_give(&allocator, run->own_scratch);
+        run->own_scratch = block;
+        run->scratch = arena_take(&arena, bytes);
+        run->scratch_floats = floats;
+    }
+    run->pool = pool;
+    return PMOE_OK;
 }
 
 pmoe_status pmoe_run_threads(pmoe_run *run, int32_t threads, pmoe_error *error)
 {
     struct pool *pool;
     TRY(pool_open(threads, &pool, error));
-    pool_close(&run->own_pool);
-    run->pool = run->own_pool = pool;
-    return PMOE_OK;
-}
-
-size_t pmoe_run_bytes(const pmoe_run *run)
-{
-    return run->bytes;
+    pmoe_status status = run_use_pool(run, pool, error);
+    pool_close(status == PMOE_OK ? &run->own_pool : &pool);
+    if (status == PMOE_OK)
+        run->own_pool = pool;
+    return status;
 }
 
 /* ---- Reading ---- */

@@ -308,8 +308,9 @@ static void little_work_is_not_split(void **state)
     for (int64_t work = 0; work < (int64_t)1 << 40; work = 3 * work + 1) {
         int32_t tasks = pool_tasks(pool, work);
         assert_in_range(tasks, before, 12);
-        assert_true(tasks == 1 || work / tasks > 100000);
-        assert_true(pool_wake(pool, work) == (work < 8000000 ? NULL : pool) || (work > 8000000 && work < 9000000));
+        assert_true((tasks > 1) == (work >= POOL_LEAST_CALL));
+        assert_true(tasks == 1 || work / tasks >= POOL_LEAST_TASK);
+        assert_ptr_equal(pool_wake(pool, work), work < POOL_LEAST_PASS ? NULL : pool);
         before = tasks;
     }
     assert_int_equal(before, 12);
