@@ -24,7 +24,7 @@ struct web_pool {
 
 struct pool *web_pool_open(int32_t threads);
 void *web_pool_stack(struct pool *pool, int32_t worker);
-void web_run_use(pmoe_run *run, struct pool *pool);
+pmoe_status web_run_use(pmoe_run *run, struct pool *pool, pmoe_error *error);
 
 /* For 2 to 16 threads, the caller of pool_run included.  NULL if there is no memory. */
 struct pool *web_pool_open(int32_t threads)
@@ -43,9 +43,9 @@ void *web_pool_stack(struct pool *pool, int32_t worker)
     return ((struct web_pool *)pool)->stacks + (size_t)worker * STACK_BYTES;
 }
 
-void web_run_use(pmoe_run *run, struct pool *pool)
+pmoe_status web_run_use(pmoe_run *run, struct pool *pool, pmoe_error *error)
 {
-    run->pool = pool;
+    return run_use_pool(run, pool, error);
 }
 
 void bell_ring(struct bell *bell)

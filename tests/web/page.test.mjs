@@ -366,12 +366,12 @@ pageTest('an uploaded board is read whole', { hash: '#index=1' }, async (page) =
 
 pageTest('what the address says and the page does not know is reported and ignored', { hash: '#wasm=warp&sead=4' }, async (page) => {
   const alert = await textOf(page, '#alert');
-  assert.match(alert, /wasm=warp; expected is auto, scalar, simd, relaxed/);
+  assert.match(alert, /wasm=warp; expected is auto, scalar, simd, simd-threads, relaxed, relaxed-threads/);
   assert.match(alert, /\u201csead\u201d/);
   assert.equal(await page.$eval('#wasm', (select) => select.value), 'auto');
 });
 
-for (const variant of ['scalar', 'simd', 'relaxed'])
+for (const variant of ['scalar', 'simd', 'simd-threads', 'relaxed', 'relaxed-threads'])
   pageTest(`#wasm=${variant} runs that variant and says so`, { hash: `#wasm=${variant}` }, async (page) => {
     assert.match(await textOf(page, '#engine-line'), new RegExp(`^engine: wasm ${variant}, 1 thread, self-test ok \\([1-9][0-9]* checks\\)$`));
     assert.match(await textOf(page, '#engine-more'), /Stored outputs reproduced by 3 of 3 models\./);
@@ -379,7 +379,7 @@ for (const variant of ['scalar', 'simd', 'relaxed'])
 
 pageTest('every variant gives the same classes and picks; the choice can be made on the page', {}, async (page) => {
   const before = [await said(page), await tablePicks(page)];
-  for (const variant of ['scalar', 'simd', 'relaxed']) {
+  for (const variant of ['scalar', 'simd', 'relaxed-threads', 'simd-threads', 'relaxed']) {
     await page.select('#wasm', variant);
     await page.waitForSelector(`html[data-engine="${variant}"]`);
     await page.waitForSelector('html[data-state="live"]');

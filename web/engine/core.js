@@ -2,7 +2,7 @@
  * One wasm instance: the C library as JavaScript sees it.
  *
  * Pointers never leave this file.  Views of the memory are made fresh for every use, because a call that allocates may
- * grow the memory and so detach them; results are copies, which matters where the memory is shared.  Layouts of structs come from the module itself
+ * grow the memory and so detach them; results are copies, also of memory that threads share.  Layouts of structs come from the module itself
  * (web_describe).  Every call is synchronous.  Leaves out fetching, names and the choice of a variant (engine.js).
  *
  * @typedef {import('./protocol.js').Variant} Variant
@@ -13,7 +13,6 @@
  *
  * @typedef {object} Layout             web_describe, parsed: byte offsets, and constants of pmoe.h
  * @property {string} version
- * @property {number} threaded_pass     multiply-adds from which on threads pay
  * @property {number} board             side of a board in pixels
  * @property {number} cell              side of a digit
  * @property {number} cells
@@ -29,7 +28,7 @@
  * @property {ModelDescription} description
  * @property {boolean} golden
  */
-import { EngineError } from './protocol.js';
+import { EngineError } from './error.js';
 import { looksLikeHtml } from './fetch.js';
 
 const SELF_TEST_SEED = 1n;
@@ -37,7 +36,7 @@ const OK = 0;
 const POINTER_BYTES = 4;
 const KERNELS_TEXT_BYTES = 1 << 15;
 const SHARED_MEMORY = { initial: 32, maximum: 4096, shared: true }; // pages, as the Makefile links them
-const THREAD_START_MS = 5000;
+const THREAD_START_MS = 20000; // errors come at once; this is for silence
 
 const MISMATCH = 'checksum mismatch'; // pmoe_status_name(PMOE_E_CHECKSUM)
 
@@ -84,12 +83,12 @@ export class Core {
     /** @type {{images: number, labels: number, handle: number} | null} */ #sheet = null;
     /** @type {string | null} */ #dead = null; // why, after a trap: the instance's memory can't be trusted any more
     /** @type {Worker[]} */ #threads = [];
-    #pool = 0; // of those threads
+    #pool = 0; // theirs
 
     /**
      * @param {Uint8Array} bytes  the .wasm file
      * @param {string} what  its name in errors
-     * @param {boolean} [threaded]  it takes its memory from here, to be shared with threads
+     * @param {boolean} [threaded]  takes its memory from here
      * @returns {Promise<Core>}
      */
     static async load(bytes, what, threaded = false) {
@@ -208,34 +207,33 @@ export class Core {
     // ---- Threads ----
 
     /**
-     * Start threads beside this one; they end with this instance.  One that does not come is one that takes no tasks.
+     * Start threads beside this one, which end with this instance.  One that does not come is one that takes no tasks.
      * @param {number} count @returns {Promise<string[]>} why, for each that did not come
      */
     async startThreads(count) {
-        this.#pool = this.#call('web_pool_open', count + 1) >>> 0;
-        if (!this.#pool) return Array(count).fill('no memory');
-        const coming = Array.from({ length: count }, (_, i) => {
-            /** @type {Promise<string>} */
-            const said = new Promise((resolve) => {
-                const thread = new Worker(new URL('thread.js', import.meta.url), { type: 'module' });
-                this.#threads.push(thread);
+        const pool = (this.#pool = this.#call('web_pool_open', count + 1) >>> 0);
+        if (!pool) return Array(count).fill('no memory');
+        const coming = Array.from({ length: count }, async (_, i) => {
+            const stack = this.#call('web_pool_stack', pool, i + 1) >>> 0;
+            const thread = new Worker(new URL('thread.js', import.meta.url), { type: 'module' });
+            this.#threads.push(thread);
+            return new Promise((resolve) => {
                 thread.onmessage = ({ data }) => resolve(data);
                 thread.onerror = ({ message }) => resolve(message || 'thread.js could not be loaded');
-                setTimeout(resolve, THREAD_START_MS, 'thread.js did not answer');
-                const stack = this.#call('web_pool_stack', this.#pool, i + 1) >>> 0;
-                thread.postMessage({ module: this.#module, memory: this.#memory, pool: this.#pool, number: i + 1, stack });
+                setTimeout(resolve, THREAD_START_MS, 'thread.js does not answer');
+                thread.postMessage({ module: this.#module, memory: this.#memory, pool, number: i + 1, stack });
             });
-            return said.catch(textOf);
         });
-        return (await Promise.all(coming)).filter(Boolean);
+        const said = await Promise.all(coming.map((thread) => thread.catch(textOf)));
+        return said.filter(Boolean);
     }
 
-    /** @param {number} run  its next pass may use the threads */
+    /** @param {number} run  may use the threads from now on */
     #useThreads(run) {
-        if (this.#pool) this.#call('web_run_use', run, this.#pool);
+        if (this.#pool) this.#checked('web_run_use', run, this.#pool);
     }
 
-    /** This instance is not used any more. */
+    /** This instance is of no more use. */
     end() {
         for (const thread of this.#threads) thread.terminate();
     }
@@ -398,8 +396,8 @@ export class Core {
         return this.#withImages(models[i], pixels, batch, (image) => {
             this.#ints(images, models.length)[i] = image;
             this.#checked('pmoe_run_open', models[i].handle, batch, runAt);
-            this.#useThreads(this.#ints(runAt, 1)[0]);
             try {
+                this.#useThreads(this.#ints(runAt, 1)[0]);
                 return this.#withRuns(models, pixels, batch, runs, images, measure, i + 1);
             } finally {
                 if (!this.#dead) this.#call('pmoe_run_close', runAt);

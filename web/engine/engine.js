@@ -4,8 +4,8 @@
  * Runs in a worker, in a page and in node; knows no DOM.  A variant is used only if this browser accepts its
  * instructions, its file loads, and its kernels pass the self-test; a model whose golden outputs it fails to reproduce
  * unmasks it later.  Each time the next variant takes over and a sentence says why.  To do so all models can be opened
- * again at any time: their files are kept.  Threads are started when there is a model for which they pay; where they
- * cannot be had, a sentence says why.  Leaves out messages, order and aborting of calls (service.js).
+ * again at any time: their files are kept.  Threads are started when there is a model for which they pay.  Leaves out
+ * messages, order and aborting of calls (service.js).
  *
  * @typedef {import('./protocol.js').Variant} Variant
  * @typedef {import('./protocol.js').StartArgs} StartArgs
@@ -24,20 +24,15 @@
  * @property {Map<string, Model>} models
  * @property {number} threads
  * @property {string} oneThread         why there is only one
- * @property {number} more              threads that may be started yet
- *
- * @typedef {Omit<StartArgs, 'variant'>} Source
+ * @property {number} more              threads that it may start yet
  */
 import { Core, GoldenError } from './core.js';
-import { accepts, oneThreadBecause } from './features.js';
+import { EngineError } from './error.js';
+import { VARIANTS, accepts, threadsRefused } from './features.js';
 import { fetchBytes } from './fetch.js';
-import { EngineError, VARIANTS } from './protocol.js';
 
 const WASM_CAP = 4 << 20;
 const MOST_THREADS = 4; // unless more are asked for
-
-/** @type {Record<Variant, string>} */
-const INSTRUCTIONS = { relaxed: 'relaxed SIMD', simd: 'SIMD', scalar: 'WebAssembly' };
 
 /** @param {string} what @param {unknown} error */
 function within(what, error) {
@@ -45,15 +40,12 @@ function within(what, error) {
     return error;
 }
 
-/** @param {unknown} error */
-const hopeless = (error) => !(error instanceof EngineError) || ['aborted', 'csp', 'bad-args'].includes(error.code);
-
 export class PmoeEngine {
     /** @type {Running | null} */ #running = null;
     /** @type {{variant: Variant, reason: string}[]} */ #demoted = [];
     /** @type {Map<string, Uint8Array>} */ #files = new Map();
     /** @type {{images: Uint8Array, labels: Uint8Array} | null} */ #sheet = null;
-    /** @type {Source} */ #source = {};
+    /** @type {Omit<StartArgs, 'variant'>} */ #source = {};
 
     /**
      * Load the variant asked for, or the best one below it that runs; open again what was open.  On failure what ran
@@ -67,14 +59,13 @@ export class PmoeEngine {
         const demoted = [];
         const running = await this.#firstThatRuns(tried, source, demoted, signal, async (candidate) => this.#reopen(candidate));
         this.#source = source;
-        this.#demoted = demoted;
-        await this.#replace(running);
+        await this.#replace(running, demoted);
         return this.#state(running);
     }
 
     /**
      * @param {readonly Variant[]} variants  best first
-     * @param {Source} source
+     * @param {Omit<StartArgs, 'variant'>} source
      * @param {{variant: Variant, reason: string}[]} demoted  gets a sentence for each that does not run
      * @param {AbortSignal | undefined} signal
      * @param {(candidate: Running) => Promise<void>} prove  throws if the candidate is not to be used
@@ -87,48 +78,35 @@ export class PmoeEngine {
                 await prove(candidate);
                 return candidate;
             } catch (error) {
-                if (variant === variants[variants.length - 1] || hopeless(error)) throw error;
-                demoted.push({ variant, reason: /** @type {EngineError} */ (error).message });
+                const last = variant === variants[variants.length - 1];
+                const hopeless = error instanceof EngineError && ['aborted', 'csp', 'bad-args'].includes(error.code);
+                if (last || hopeless || !(error instanceof EngineError)) throw error;
+                demoted.push({ variant, reason: error.message });
             }
         }
         throw new EngineError('bad-args', 'no variant was asked for');
     }
 
     /**
-     * @param {Variant} variant @param {Source} source @param {AbortSignal} [signal]
+     * @param {Variant} variant @param {Omit<StartArgs, 'variant'>} source @param {AbortSignal} [signal]
      * @returns {Promise<Running>}
      */
-    async #load(variant, source, signal) {
+    async #load(variant, { wasmUrl, wasmBytes, threads = 0 }, signal) {
         const what = `The ${variant} variant`;
-        if (!accepts(variant)) throw new EngineError('not-wasm', `${what}: this browser has no ${INSTRUCTIONS[variant]} instructions`);
-        let { threads = 0 } = source;
-        let oneThread = threads === 1 ? 'more were not asked for' : variant === 'scalar' ? 'the scalar variant has no more' : oneThreadBecause();
-        threads ||= Math.min(navigator.hardwareConcurrency, MOST_THREADS);
-        if (!oneThread && threads === 1) oneThread = 'this browser reports one CPU';
-        if (!oneThread) {
-            try {
-                oneThread = 'no model that is open is large enough for more to pay';
-                return { ...(await this.#loadFile(variant, '-threads', what, source, signal)), oneThread, more: threads - 1 };
-            } catch (error) {
-                if (hopeless(error)) throw error;
-                oneThread = /** @type {EngineError} */ (error).message;
-            }
-        }
-        return { ...(await this.#loadFile(variant, '', what, source, signal)), oneThread, more: 0 };
-    }
-
-    /**
-     * @param {Variant} variant @param {'' | '-threads'} kind @param {string} what @param {Source} source @param {AbortSignal} [signal]
-     */
-    async #loadFile(variant, kind, what, { wasmUrl, wasmBytes }, signal) {
-        const given = wasmBytes?.[/** @type {Variant} */ (variant + kind)];
+        if (!accepts(variant)) throw new EngineError('not-wasm', `${what}: this browser does not have its instructions`);
+        const threaded = variant.endsWith('-threads');
+        const refused = threaded && threadsRefused(threads);
+        if (refused) throw new EngineError('not-wasm', `${what}: ${refused}`);
+        const given = wasmBytes?.[variant];
         if (!given && wasmUrl === undefined) throw new EngineError('fetch', `${what}: its file was not given`);
         const bytes = given
             ? new Uint8Array(given)
-            : await fetchBytes(`${wasmUrl}pmoe-${variant}${kind}.wasm`, { what, cap: WASM_CAP, signal });
-        const core = await Core.load(bytes, what, kind !== '');
+            : await fetchBytes(`${wasmUrl}pmoe-${variant}.wasm`, { what, cap: WASM_CAP, signal });
+        const core = await Core.load(bytes, what, threaded);
+        const oneThread = threaded ? 'no model is open for which more would pay' : 'this variant has no more';
+        const more = threaded ? (threads || Math.min(navigator.hardwareConcurrency, MOST_THREADS)) - 1 : 0;
         try {
-            return { variant, core, checks: core.selfTest(), wasmBytes: bytes.length, models: new Map(), threads: 1 };
+            return { variant, core, checks: core.selfTest(), wasmBytes: bytes.length, models: new Map(), threads: 1, oneThread, more };
         } catch (error) {
             throw within(`${what} fails its self-test in this browser`, error);
         }
@@ -150,22 +128,24 @@ export class PmoeEngine {
         if (this.#sheet) core.openSheet(this.#sheet.images, this.#sheet.labels);
     }
 
-    /** @param {Running} running  takes over, with threads if its models want them */
-    async #replace(running) {
+    /** @param {Running} running @param {{variant: Variant, reason: string}[]} demoted */
+    async #replace(running, demoted) {
         this.#running?.core.end();
         this.#running = running;
-        await this.#startThreads(running);
+        this.#demoted = demoted;
+        await this.#startThreads();
     }
 
-    /** Start threads if a model is open for which they pay, or their number was asked for.  @param {Running} running */
-    async #startThreads(running) {
+    /** @returns {Promise<boolean>} whether they have been started: if their number was asked for, or if they pay for a model */
+    async #startThreads() {
+        const running = this.#started();
         const { core, models, more } = running;
-        const pay = [...models.values()].some(({ description }) => description.multiply_adds >= core.layout.threaded_pass);
-        if (!more || !(pay || this.#source.threads)) return false;
+        const pay = this.#source.threads || [...models.values()].some(({ description }) => description.threads_pay);
+        if (!more || !pay) return false;
         running.more = 0;
         const absent = await core.startThreads(more);
         running.threads += more - absent.length;
-        running.oneThread = running.threads > 1 ? '' : `no other can be started: ${absent[0]}`;
+        running.oneThread = running.threads > 1 ? '' : `no other could be started (${absent[0]})`;
         return true;
     }
 
@@ -205,7 +185,7 @@ export class PmoeEngine {
             changed = true;
         }
         this.#files.set(name, file);
-        changed = (await this.#startThreads(this.#started())) || changed;
+        if (await this.#startThreads()) changed = true;
         const { description, golden } = this.#model(name);
         const result = { model: description, golden, bytes: file.length };
         return changed ? { ...result, engine: this.#state(this.#started()) } : result;
@@ -230,8 +210,7 @@ export class PmoeEngine {
             }
             this.#reopen(candidate, name);
         });
-        this.#demoted = demoted;
-        await this.#replace(running);
+        await this.#replace(running, demoted);
     }
 
     /** @param {string} name  of a model to close, if there is one */

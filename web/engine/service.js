@@ -7,8 +7,9 @@
  * @typedef {{result: unknown, transfer?: Transferable[]}} Answer
  */
 import { PmoeEngine } from './engine.js';
+import { EngineError } from './error.js';
+import { VARIANTS } from './features.js';
 import { fetchBytes } from './fetch.js';
-import { EngineError, VARIANTS } from './protocol.js';
 
 const MODEL_CAP = 64 << 20;
 const SHEET_CAP = 64 << 20;
@@ -86,8 +87,8 @@ async function file(args, given, from, what, cap, signal) {
 const OPERATIONS = {
     async start(engine, args, signal) {
         const variant = oneOf(args, 'variant', /** @type {const} */ (['auto', ...VARIANTS]));
-        const { wasmBytes, threads: wanted = 0 } = args;
-        const threads = integer({ threads: wanted }, 'threads', 0, MOST_THREADS);
+        const { wasmBytes, threads = 0 } = args;
+        integer({ threads }, 'threads', 0, MOST_THREADS);
         if (wasmBytes === undefined) return { result: await engine.start({ variant, threads, wasmUrl: url(args, 'wasmUrl') }, signal) };
         if (typeof wasmBytes !== 'object' || !wasmBytes) refuse('wasmBytes', 'files by variant', wasmBytes);
         return { result: await engine.start({ variant, threads, wasmBytes }, signal) };

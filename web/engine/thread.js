@@ -1,18 +1,14 @@
-/**
- * A thread of the engine: a worker that runs its module on its memory and stays in its pool, asleep or at work, until it
- * is terminated.  Says '' when it is there, or why it cannot come.
- */
+/** A thread of the engine: runs its module on its memory and stays in its pool.  Says '' on arrival, or why it fails. */
 self.onmessage = async ({ data: { module, memory, pool, number, stack } }) => {
     try {
-        const env = { memory, pmoe_now_ns: () => performance.now() * 1e6 };
         /** @type {any} */
-        const { exports } = await WebAssembly.instantiate(/** @type {WebAssembly.Module} */ (module), { env });
+        const { exports } = await WebAssembly.instantiate(/** @type {any} */ (module), { env: { memory, pmoe_now_ns: () => 0 } });
         exports.__stack_pointer.value = stack;
         postMessage('');
         try {
             exports.pool_serve(pool, number);
         } catch {
-            exports.pool_lose(pool); // a task trapped: nobody must wait for it
+            exports.pool_lose(pool); // it trapped in a task: nobody must wait for it
         }
     } catch (error) {
         postMessage(String(error));

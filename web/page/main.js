@@ -126,13 +126,14 @@ function stopped(error) {
 
 /** @param {import('./session.js').Session} running */
 function showEngine(running) {
-  const { variant, checks, demoted, version: release, wasmBytes } = running.started;
+  const { variant, threads, oneThread, checks, demoted, version: release, wasmBytes } = running.started;
   document.documentElement.dataset.engine = variant;
   parts.variant.value = state.wasm;
-  parts.engineLine.textContent = STRINGS.engine(variant, checks);
+  parts.engineLine.textContent = STRINGS.engine(variant, threads, checks);
   const passed = demoted.map((entry) => STRINGS.demoted(entry.variant, entry.reason));
   const facts = [
     ...(passed.length ? passed : [STRINGS.noneDemoted]),
+    ...(oneThread ? [STRINGS.oneThread(oneThread)] : []),
     STRINGS.golden(running.golden(set()), set().models.length),
     STRINGS.version(release, kibibytes(wasmBytes)),
   ];
@@ -398,7 +399,8 @@ async function measure() {
   try {
     const { timings, clockStepUs } = await session.time(set(), board.pixels, mine.signal);
     if (mine.signal.aborted) return;
-    parts.result.showTimings(timings, STRINGS.measuredHere(`${clockStepUs < 1 ? clockStepUs.toFixed(2) : count(clockStepUs)} ${STRINGS.unit}`));
+    const step = `${clockStepUs < 1 ? clockStepUs.toFixed(2) : count(clockStepUs)} ${STRINGS.unit}`;
+    parts.result.showTimings(timings, STRINGS.measuredHere(step, session.started.threads));
     document.documentElement.dataset.timed = String(version);
   } catch (error) {
     if (!mine.signal.aborted) tell(error);

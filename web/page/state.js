@@ -28,7 +28,7 @@ const natural = {
 
 /** @type {Record<string, {expected: string, read: (text: string) => string|number|undefined, initial: string|number}>} */
 const KEYS = {
-  wasm: { ...oneOf(['auto', 'scalar', 'simd', 'relaxed']), initial: 'auto' },
+  wasm: { ...oneOf(['auto', 'scalar', 'simd', 'simd-threads', 'relaxed', 'relaxed-threads']), initial: 'auto' },
   set: { ...oneOf(SETS.map((set) => set.id)), initial: SETS[0].id },
   model: { ...oneOf(SETS.flatMap((set) => set.models.slice(1).map((model) => model.id))), initial: '' },
   seed: { ...natural, initial: 1 },
