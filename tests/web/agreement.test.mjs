@@ -173,7 +173,7 @@ async function askPage({ variant, models, sheet, boards }) {
     const at = (/** @type {string} */ path) => new URL(path, document.baseURI).href;
     const { EngineClient } = await import(at('web/engine/client.js'));
     const client = new EngineClient(at('web/engine/worker.js'));
-    const state = await client.call('start', { variant, wasmUrl: at('build/wasm/') });
+    const state = await client.call('start', { variant, threads: variant.endsWith('-threads') ? 2 : 1, wasmUrl: at('build/wasm/') });
     if (state.variant !== variant) throw new Error(`runs ${state.variant}`);
     await client.call('samples', { imagesUrl: at(sheet[0]), labelsUrl: at(sheet[1]) });
     const answers = [];
