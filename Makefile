@@ -3,8 +3,9 @@
 # Each target machine or configuration has its own folder under build/, so none spoils another's objects:
 #
 #     build/native      gcc; what users run                 build/aarch64   cross-compiled, runs under qemu
-#     build/sanitize    clang with address and undefined-   build/wasm      three .wasm files, no JavaScript glue
+#     build/sanitize    clang with address and undefined-   build/wasm      .wasm files, no JavaScript glue
 #                       behaviour checks; fuzzers link it   build/include   third-party headers, copied
+#     build/thread      the pool with the thread sanitizer
 #
 # Sources are found, not listed: a new file in a folder of src/ is built.  src/kernels/*_tmpl.c are compiled once per
 # instruction set.  Leaves out: installing (build_scripts/install.sh) and running tests (tests/run.mjs).
@@ -38,7 +39,7 @@ $(shell mkdir -p build && { [ "$$(cat build/id 2>/dev/null)" = $(BUILD_ID) ] || 
 # Only the files that mention PMOE_BUILD are compiled again when it changes.
 USES_ID   := $(shell grep -l PMOE_BUILD $(LIB_C) $(CLI_C) 2>/dev/null)
 
-WASM_VARIANTS := scalar simd relaxed
+WASM_VARIANTS := scalar simd relaxed simd-threads relaxed-threads
 WASM_BENCH    := $(WASM_VARIANTS:%=build/wasm/bench/pmoe-%.wasm)
 
 # ---- Flags -----------------------------------------------------------------------------------------------------------
@@ -141,6 +142,13 @@ build/sanitize/fuzz/%: build/sanitize/tests/fuzz/%.o build/sanitize/libpmoe.a
 	$(call say,link,$@)
 	$(Q)$(CC_sanitize) -fsanitize=address,undefined,fuzzer $^ -lm -lpthread -o $@
 
+# The pool under the thread sanitizer, which takes no other beside it.
+THREAD_C := tests/units/test_pool.c src/base/pool.c src/base/pool_host.c src/base/error.c
+build/thread/units/test_pool: $(THREAD_C) src/base/pool.h src/base/pool_parts.h Makefile
+	@mkdir -p $(@D)
+	$(call say,thread,$@)
+	$(Q)clang-19 -std=c11 -O1 -g -fsanitize=thread $(WARNINGS) $(HOSTED) -Isrc $(THREAD_C) -lcmocka -lpthread -o $@
+
 build/pmoe: build/native/bin/pmoe
 	@cp $< $@
 
@@ -150,7 +158,7 @@ QEMU_UNITS    := $(filter test_simd% test_kernel% test_model% test_forward% test
 FUZZERS       := $(FUZZ_C:tests/fuzz/%.c=build/sanitize/fuzz/%)
 FUZZ_SECONDS  ?= 300
 TEST_PROGRAMS := $(UNITS:%=build/native/units/%) $(UNITS:%=build/sanitize/units/%) \
-                 $(QEMU_UNITS:%=build/aarch64/units/%) $(FUZZERS) \
+                 $(QEMU_UNITS:%=build/aarch64/units/%) $(FUZZERS) build/thread/units/test_pool \
                  build/native/hosts/answers \
                  $(if $(CLI_C),build/pmoe build/sanitize/bin/pmoe build/aarch64/bin/pmoe) \
                  $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm) $(WASM_BENCH)
@@ -172,25 +180,37 @@ test:
 ## native: build/pmoe and build/native/libpmoe.a with gcc (half a minute)
 native: build/native/libpmoe.a $(if $(CLI_C),build/pmoe)
 
-# ---- WebAssembly: build/wasm/pmoe-{scalar,simd,relaxed}.wasm ------------------------------------------------------------
+# ---- WebAssembly: build/wasm/pmoe-{scalar,simd,relaxed,simd-threads,relaxed-threads}.wasm ------------------------------
 #
 # Inference only, no JavaScript glue, one import (a clock).  Emscripten compiles and links scalar and simd.  The packaged
 # one predates standard relaxed SIMD, so that variant takes clang and wasm-ld over Emscripten's own C library; with a
-# current Emscripten, `make wasm WASM_TOOL_relaxed=emcc` builds all three alike.  Code outside the kernels is compiled
+# current Emscripten, `make wasm WASM_TOOL_relaxed=emcc` builds all three alike.  The threaded ones take clang and wasm-ld
+# too: their memory is imported and shared, their pool is src/base/pool.c on src/wasm/pool_threads.c, and libc is the one
+# without threads, of which no pool's task calls anything that has state.  Code outside the kernels is compiled
 # once per tool, without SIMD and for size: -Os instead of -O3 takes the largest variant from 64 to 57 KiB gzipped.
 
 WASM_DIRS := base kernels model route image data bench
-WASM_C    := $(filter-out %_tmpl.c src/base/pool.c src/image/picture%.c src/image/jpeg.c,\
+WASM_C    := $(filter-out %_tmpl.c src/base/pool%.c src/image/picture%.c src/image/jpeg.c,\
              $(foreach d,$(WASM_DIRS),$(wildcard src/$(d)/*.c) $(wildcard src/$(d)/ref/*.c)) $(wildcard src/wasm/*.c))
-WASM_EXPORTS := $(shell cat src/wasm/exports.txt 2>/dev/null)
+WASM_C_emcc    := $(filter-out src/wasm/pool_threads.c,$(WASM_C))
+WASM_C_clang   := $(WASM_C_emcc)
+WASM_C_threads := $(filter-out src/wasm/pool_serial.c,$(WASM_C)) src/base/pool.c
+WASM_EXPORTS   := $(shell cat src/wasm/exports.txt 2>/dev/null)
+WASM_EXPORTS_threads := $(shell cat src/wasm/exports-threads.txt 2>/dev/null)
 
 WASM_TOOL_scalar   := emcc
 WASM_TOOL_simd     := emcc
 WASM_TOOL_relaxed  := clang
+WASM_TOOL_simd-threads    := threads
+WASM_TOOL_relaxed-threads := threads
 WASM_ISA_simd      := simd128
 WASM_ISA_relaxed   := relaxed
+WASM_ISA_simd-threads     := $(WASM_ISA_simd)
+WASM_ISA_relaxed-threads  := $(WASM_ISA_relaxed)
 WASM_HAVE_simd     := -DPMOE_HAVE_SIMD128
 WASM_HAVE_relaxed  := -DPMOE_HAVE_RELAXED
+WASM_HAVE_simd-threads    := $(WASM_HAVE_simd)
+WASM_HAVE_relaxed-threads := $(WASM_HAVE_relaxed)
 
 EMCC       := NODE_PATH=/usr/share/nodejs emcc
 WASM_ROOT   = $(shell em-config CACHE)/sysroot
@@ -200,6 +220,7 @@ WASM_MOST  := 268435456
 
 WASM_CC_emcc  := $(EMCC)
 WASM_CC_clang  = clang-19 --target=wasm32-unknown-emscripten --sysroot=$(WASM_ROOT)
+WASM_CC_threads = $(WASM_CC_clang) -matomics -mbulk-memory
 WASM_FLAGS    := -Os -DPMOE_BUILD='"$(BUILD_ID)"'
 
 WASM_LINK_emcc  = $(EMCC) -O3 -sSTANDALONE_WASM --no-entry -sTOTAL_STACK=$(WASM_STACK) -sINITIAL_MEMORY=$(WASM_FIRST) \
@@ -209,6 +230,8 @@ WASM_LINK_emcc  = $(EMCC) -O3 -sSTANDALONE_WASM --no-entry -sTOTAL_STACK=$(WASM_
 WASM_LINK_clang = wasm-ld-19 --no-entry --strip-all --stack-first -z stack-size=$(WASM_STACK) \
                   --initial-memory=$(WASM_FIRST) --max-memory=$(WASM_MOST) $(addprefix --export=,$(WASM_EXPORTS)) $(1) \
                   -L$(WASM_ROOT)/lib/wasm32-emscripten -lstandalonewasm-memgrow -lc -lcompiler_rt -ldlmalloc -o $(2)
+WASM_LINK_threads = $(call WASM_LINK_clang,--shared-memory --import-memory \
+                    $(addprefix --export=,$(WASM_EXPORTS_threads)) $(1),$(2))
 comma := ,
 space := $(subst ,, )
 
@@ -231,7 +254,7 @@ build/wasm/$(1)/kernels/$(2)/%.o: src/kernels/%_tmpl.c $$(HEADERS) Makefile
 endef
 
 define WASM_VARIANT
-WASM_OBJ_$(1) := $$(filter-out %/select.o,$$(WASM_C:%.c=build/wasm/$$(WASM_TOOL_$(1))/%.o)) \
+WASM_OBJ_$(1) := $$(filter-out %/select.o,$$(WASM_C_$$(WASM_TOOL_$(1)):%.c=build/wasm/$$(WASM_TOOL_$(1))/%.o)) \
                  build/wasm/$(1)/select.o \
                  $$(foreach isa,scalar $$(WASM_ISA_$(1)),$$(TMPL_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(isa)/%.o))
 
@@ -248,7 +271,7 @@ build/wasm/pmoe-$(1).wasm build/wasm/bench/pmoe-$(1).wasm: $$(WASM_OBJ_$(1)) $$(
 	$$(Q)$$(call WASM_LINK_$$(WASM_TOOL_$(1)),$$(WASM_OBJ_$(1)),$$@)
 endef
 
-$(foreach tool,emcc clang,$(eval $(call WASM_TOOL,$(tool))))
+$(foreach tool,emcc clang threads,$(eval $(call WASM_TOOL,$(tool))))
 $(foreach variant,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(variant))))
 -include $(shell find build/wasm -name '*.d' 2>/dev/null)
 
@@ -256,7 +279,7 @@ $(foreach variant,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(variant))))
 $(WASM_BENCH): WASM_EXPORTS += $(shell cat src/wasm/exports-bench.txt)
 $(WASM_BENCH): WASM_MOST := 1073741824
 
-## wasm: build/wasm/pmoe-{scalar,simd,relaxed}.wasm (a minute the first time)
+## wasm: build/wasm/pmoe-{scalar,simd,relaxed}.wasm and two with threads (a minute the first time)
 wasm: $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
 	@node build_scripts/check_sizes.mjs
 

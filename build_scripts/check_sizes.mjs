@@ -5,13 +5,15 @@
  *     node build_scripts/check_sizes.mjs
  *
  * Prints a line for each .wasm variant and one for the page without its weights; exit code 1 if one is over, or if a
- * module imports anything but the clock.  Missing files are left out: what was not built is not measured.  So are the
- * benchmark's modules (build/wasm/bench/) and what the page loads only to run it, which has a line of its own.
+ * module imports anything but the clock and, for threads, its memory.  Missing files are left out: what was not built is
+ * not measured.  So are the benchmark's modules (build/wasm/bench/), what the page loads only to run it, which has a line
+ * of its own, and scripts without code: no browser fetches what only types are imported from.
  */
 import { gzipSync } from 'node:zlib';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, extname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { VARIANTS } from '../web/engine/features.js';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const KIB = 1024;
@@ -19,7 +21,7 @@ const WASM_BUDGET = 80 * KIB;
 const PAGE_BUDGET = 60 * KIB;
 const ON_DEMAND_BUDGET = 4 * KIB;
 const PAGE_TYPES = ['.html', '.js', '.css', '.svg', '.json'];
-const IMPORTS = ['env.pmoe_now_ns'];
+const IMPORTS = ['env.pmoe_now_ns', 'env.memory'];
 const ON_DEMAND = [join('web', 'engine', 'bench.js')];
 
 let failed = false;
@@ -35,16 +37,16 @@ function report(what, plain, gzipped, budget) {
 /** @param {string} file */
 const gzipped = (file) => gzipSync(readFileSync(file), { level: 9 }).length;
 
-for (const variant of ['scalar', 'simd', 'relaxed']) {
+for (const variant of [...VARIANTS].reverse()) {
     const file = join(ROOT, 'build/wasm', `pmoe-${variant}.wasm`);
     if (!existsSync(file)) continue;
     const bytes = readFileSync(file);
     report(`pmoe-${variant}.wasm`, bytes.length, gzipped(file), WASM_BUDGET);
-    if (variant === 'relaxed') continue; // this node may need a flag to read its instructions; the engine's tests do
+    if (variant.startsWith('relaxed')) continue; // this node may need a flag to read its instructions; the engine's tests do
     for (const { module, name } of WebAssembly.Module.imports(new WebAssembly.Module(bytes))) {
-        if (IMPORTS.includes(`${module}.${name}`)) continue;
+        if (IMPORTS.slice(0, variant.endsWith('-threads') ? 2 : 1).includes(`${module}.${name}`)) continue;
         failed = true;
-        console.log(`  pmoe-${variant}.wasm imports ${module}.${name}, expected only ${IMPORTS.join(', ')}`);
+        console.log(`  pmoe-${variant}.wasm imports ${module}.${name}, expected only the clock, and a memory for threads`);
     }
 }
 
@@ -56,8 +58,13 @@ function filesBelow(folder) {
     });
 }
 
+/** @param {string} file  false for a script of comments and an empty list of exports */
+function hasCode(file) {
+    return extname(file) !== '.js' || !/^\s*export \{\};\s*$/.test(readFileSync(file, 'utf8').replaceAll(/\/\*.*?\*\//gs, ''));
+}
+
 const page = [join(ROOT, 'index.html'), ...filesBelow(join(ROOT, 'web'))].filter(
-    (file) => existsSync(file) && PAGE_TYPES.includes(extname(file)),
+    (file) => existsSync(file) && PAGE_TYPES.includes(extname(file)) && hasCode(file),
 );
 const isOnDemand = (/** @type {string} */ file) => ON_DEMAND.includes(relative(ROOT, file));
 

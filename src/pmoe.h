@@ -113,6 +113,11 @@ PMOE_MUST_USE pmoe_status pmoe_run_open(const pmoe_model *model, int32_t max_bat
 void pmoe_run_close(pmoe_run **run);
 size_t pmoe_run_bytes(const pmoe_run *run);
 
+/* Let the run's passes use so many threads, the caller included; 0: one per CPU that this process may use; at most 256.
+ * They belong to the run, sleep between passes and end with it.  They come from the system, what they need to work from
+ * the allocator, beside pmoe_run_bytes.  Used only where they pay, and no result depends on them.  On failure the run keeps what it had. */
+PMOE_MUST_USE pmoe_status pmoe_run_threads(pmoe_run *run, int32_t threads, pmoe_error *error);
+
 /* logits [batch][outputs] from images [batch][height][width][channels].  PMOE_E_ARGUMENT if batch is not 1..max_batch.
  * No allocation.  The routing of every image stays readable until the next pass. */
 PMOE_MUST_USE pmoe_status pmoe_forward(pmoe_run *run, const float *images, int32_t batch, float *logits);

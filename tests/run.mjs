@@ -67,6 +67,7 @@ function unitSteps(qemuUnits) {
             env: CHECKED,
             count: countCmocka,
         })),
+        { name: 'thread sanitizer test_pool', command: ['build/thread/units/test_pool'], count: countCmocka },
         ...qemuUnits.map((unit) => ({
             name: `aarch64 ${unit}`,
             command: [...QEMU, `build/aarch64/units/${unit}`],

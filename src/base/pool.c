@@ -1,136 +1,91 @@
-/* The thread pool behind pool.h: one mutex, two conditions, task numbers handed out one by one.
+/* The thread pool behind pool.h: how jobs are opened, worked through and closed; one source for all hosts.
  *
- * Tasks here are whole images or blocks of kernels, microseconds and up, so a lock per task costs nothing that can be
- * measured and a lock-free queue is left out.  Hosted builds only: inference, and so the wasm build, has no pool. */
-#if !defined(_GNU_SOURCE) && defined(__linux__)
-#define _GNU_SOURCE /* sched_getaffinity */
-#endif
-
-#include "pool.h"
-
-#include "error.h"
+ * A job is open from pool_run until its caller finds no task left.  A thread that finds it open enters, takes task
+ * numbers from a counter until none is left, and leaves; nobody enters once it is closed.  So the caller waits for
+ * those inside and no others: a thread that sleeps late, was never started or has been ended costs speed, nothing else,
+ * and what a job consists of is written only while nobody is inside.
+ *
+ * Leaves out where threads come from and how they sleep (pool_parts.h), and queues: one job at a time. */
+#include "pool_parts.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <stdlib.h>
-#ifdef __linux__
-#include <sched.h>
-#endif
-#include <unistd.h>
 
-enum { POOL_MAX_THREADS = 256 };
-
-struct worker {
-    struct pool *pool;
-    pthread_t thread;
-    int32_t number; /* 1 .. threads-1; the caller is 0 */
+enum {
+    IDLE_SPIN_NS = 50000,    /* of a thread without a job: longer than what lies between two layers of a pass */
+    CALLER_SPIN_NS = 500000, /* of the caller, which has nothing better to do: as long as a large layer's last task */
 };
 
-struct pool {
-    int32_t threads, started; /* started: threads that really run, beside the caller */
-    pthread_mutex_t lock;     /* guards everything below */
-    pthread_cond_t work, done;
-    void (*task)(void *context, int32_t index, int32_t worker);
-    void *context;
-    int32_t next, tasks; /* next task to hand out, of how many */
-    int32_t running;     /* handed out and not yet returned */
-    int closing;
-    struct worker workers[POOL_MAX_THREADS];
-};
+/* The gate: threads inside in the low half, above it whether the job is open, above that the job's number.  A thread
+ * enters each number once.  That the number wraps does no harm: at worst a thread that slept through 2^15 jobs sits out
+ * one more. */
+#define GATE_INSIDE ((uint32_t)0xffff)
+#define GATE_OPEN ((uint32_t)1 << 16)
+#define GATE_JOB ((uint32_t)1 << 17)
 
-static int32_t usable_cpus(void)
+/* Enter the job that is open, unless it is number *last; *last becomes its number. */
+static int gate_enter(struct pool *pool, uint32_t *last)
 {
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        return CPU_COUNT(&set);
-#endif
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online > 0 && online < POOL_MAX_THREADS ? (int32_t)online : 1;
+    uint32_t gate = atomic_load_explicit(&pool->gate, memory_order_relaxed);
+    while ((gate & GATE_OPEN) && gate / GATE_JOB != *last)
+        if (atomic_compare_exchange_weak_explicit(&pool->gate, &gate, gate + 1, memory_order_acquire,
+                                                  memory_order_relaxed)) {
+            *last = gate / GATE_JOB;
+            return 1;
+        }
+    return 0;
 }
 
-/* Run tasks of the current job until none is left to hand out.  Called and returns with the lock held. */
+static void gate_leave(struct pool *pool)
+{
+    uint32_t before = atomic_fetch_sub_explicit(&pool->gate, 1, memory_order_acq_rel);
+    if (!(before & GATE_OPEN) && (before & GATE_INSIDE) == 1)
+        bell_ring(&pool->done);
+}
+
 static void work_through(struct pool *pool, int32_t worker)
 {
-    while (pool->next < pool->tasks) {
-        int32_t index = pool->next++;
-        pool->running++;
-        pthread_mutex_unlock(&pool->lock);
-        pool->task(pool->context, index, worker);
-        pthread_mutex_lock(&pool->lock);
-        pool->running--;
-    }
-    if (pool->running == 0)
-        pthread_cond_signal(&pool->done);
+    uint32_t tasks = (uint32_t)pool->tasks, index;
+    while ((index = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed)) < tasks)
+        pool->task(pool->context, (int32_t)index, worker);
 }
 
-static void *worker_main(void *argument)
+void pool_serve(struct pool *pool, int32_t worker)
 {
-    struct worker *self = argument;
-    struct pool *pool = self->pool;
-    pthread_mutex_lock(&pool->lock);
-    while (!pool->closing) {
-        if (pool->next < pool->tasks)
-            work_through(pool, self->number);
-        else
-            pthread_cond_wait(&pool->work, &pool->lock);
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return NULL;
-}
-
-pmoe_status pool_open(int32_t threads, struct pool **out, pmoe_error *error)
-{
-    *out = NULL;
-    if (threads < 0 || threads > POOL_MAX_THREADS)
-        return fail(error, PMOE_E_ARGUMENT, "threads: expected 0 (one per CPU) to %d, found %d", POOL_MAX_THREADS,
-                    (int)threads);
-    if (threads == 0)
-        threads = usable_cpus();
-    if (threads > POOL_MAX_THREADS)
-        threads = POOL_MAX_THREADS;
-    struct pool *pool = calloc(1, sizeof *pool);
-    if (!pool)
-        return fail(error, PMOE_E_MEMORY, "no memory for a pool of %d threads", (int)threads);
-    pool->threads = threads;
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->work, NULL);
-    pthread_cond_init(&pool->done, NULL);
-    for (int32_t i = 1; i < threads; i++) {
-        struct worker *worker = &pool->workers[i];
-        worker->pool = pool;
-        worker->number = i;
-        if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
-            pool_close(&pool);
-            return fail(error, PMOE_E_MEMORY, "thread %d of %d could not be started", (int)i + 1, (int)threads);
+    for (uint32_t last = 0;;) {
+        uint32_t rings = atomic_load_explicit(&pool->work.rings, memory_order_acquire);
+        int entered;
+        struct spin spin = {IDLE_SPIN_NS, 0, 0};
+        do {
+            if (atomic_load_explicit(&pool->closing, memory_order_relaxed))
+                return;
+            entered = gate_enter(pool, &last);
+        } while (!entered && !pool->crowded && spin_on(&spin));
+        if (entered) {
+            work_through(pool, worker);
+            gate_leave(pool);
+        } else {
+            bell_wait(&pool->work, rings);
         }
-        pool->started++;
     }
-    *out = pool;
-    return PMOE_OK;
 }
 
-void pool_close(struct pool **at)
+void pool_lose(struct pool *pool)
 {
-    struct pool *pool = at ? *at : NULL;
-    if (!pool)
-        return;
-    pthread_mutex_lock(&pool->lock);
-    pool->closing = 1;
-    pthread_cond_broadcast(&pool->work);
-    pthread_mutex_unlock(&pool->lock);
-    for (int32_t i = 1; i <= pool->started; i++)
-        pthread_join(pool->workers[i].thread, NULL);
-    pthread_cond_destroy(&pool->done);
-    pthread_cond_destroy(&pool->work);
-    pthread_mutex_destroy(&pool->lock);
-    free(pool);
-    *at = NULL;
+    atomic_store_explicit(&pool->lost, 1, memory_order_relaxed);
+    gate_leave(pool);
 }
 
-int32_t pool_threads(const struct pool *pool)
+static void wait_until_left(struct pool *pool)
 {
-    return pool ? pool->threads : 1;
+    for (;;) {
+        uint32_t rings = atomic_load_explicit(&pool->done.rings, memory_order_acquire);
+        struct spin spin = {CALLER_SPIN_NS, 0, 0};
+        do {
+            if (!(atomic_load_explicit(&pool->gate, memory_order_acquire) & GATE_INSIDE))
+                return;
+        } while (!pool->crowded && spin_on(&spin));
+        bell_wait(&pool->done, rings);
+    }
 }
 
 void pool_run(struct pool *pool, int32_t tasks, void (*task)(void *context, int32_t index, int32_t worker),
@@ -141,15 +96,39 @@ void pool_run(struct pool *pool, int32_t tasks, void (*task)(void *context, int3
             task(context, i, 0);
         return;
     }
-    pthread_mutex_lock(&pool->lock);
-    assert(pool->running == 0 && pool->next == pool->tasks);
+    uint32_t gate = atomic_load_explicit(&pool->gate, memory_order_relaxed);
+    assert(!(gate & (GATE_OPEN | GATE_INSIDE)));
     pool->task = task;
     pool->context = context;
-    pool->next = 0;
     pool->tasks = tasks;
-    pthread_cond_broadcast(&pool->work);
+    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->gate, (gate + GATE_JOB) | GATE_OPEN, memory_order_release);
+    bell_ring(&pool->work);
     work_through(pool, 0);
-    while (pool->running > 0)
-        pthread_cond_wait(&pool->done, &pool->lock);
-    pthread_mutex_unlock(&pool->lock);
+    if (atomic_fetch_and_explicit(&pool->gate, ~GATE_OPEN, memory_order_acq_rel) & GATE_INSIDE)
+        wait_until_left(pool);
+    assert(!atomic_load_explicit(&pool->lost, memory_order_relaxed));
+}
+
+int32_t pool_threads(const struct pool *pool)
+{
+    return pool ? pool->threads : 1;
+}
+
+struct pool *pool_wake(struct pool *pool, int64_t multiply_adds)
+{
+    if (pool_threads(pool) == 1 || multiply_adds < POOL_LEAST_PASS)
+        return NULL;
+    if (atomic_load_explicit(&pool->work.asleep, memory_order_relaxed))
+        bell_ring(&pool->work);
+    return pool;
+}
+
+int32_t pool_tasks(const struct pool *pool, int64_t multiply_adds)
+{
+    int32_t threads = pool_threads(pool);
+    if (threads == 1 || multiply_adds < POOL_LEAST_CALL)
+        return 1;
+    int64_t tasks = multiply_adds / POOL_LEAST_TASK, most = (int64_t)POOL_TASKS_PER_THREAD * threads;
+    return (int32_t)(tasks < most ? tasks : most);
 }

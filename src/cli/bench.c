@@ -19,7 +19,7 @@ static const char *const what_names[] = {"all", "layers", "networks", "routed", 
 struct bench_options {
     struct option_texts models, networks;
     const char *isa, *out, *compare_view;
-    struct option_ints batch;
+    struct option_ints batch, threads;
     double seconds;
     int64_t seed;
     int32_t what, json;
@@ -44,6 +44,8 @@ static const struct option options[] = {
      NULL, 0},
     {"compare-view", OPTION_TEXT, offsetof(struct bench_options, compare_view), NULL,
      "write the samples as google/benchmark's compare.py reads them", "FILE", 0, 0, NULL, 0},
+    {"threads", OPTION_INTS, offsetof(struct bench_options, threads), "1",
+     "threads of a pass; layers and networks: each number, the others: the first", "N,...", 1, 256, NULL, 0},
     OPTION_ROW_SEED(struct bench_options, "seed of the images and of the intervals"),
     OPTION_ROW_JSON(struct bench_options),
 };
@@ -68,6 +70,12 @@ static uint32_t groups_of(const struct bench_options *given)
     return own ? 1u << SUITE_KERNELS | 1u << SUITE_MODELS : (1u << SUITE_GROUPS) - 1;
 }
 
+static pmoe_status start_threads(void *context, pmoe_run *run, int32_t threads, pmoe_error *error)
+{
+    (void)context;
+    return pmoe_run_threads(run, threads, error);
+}
+
 static pmoe_status read_options(struct bench *bench, pmoe_error *error)
 {
     const struct bench_options *given = bench->given;
@@ -76,14 +84,19 @@ static pmoe_status read_options(struct bench *bench, pmoe_error *error)
     if (given->batch.count > SUITE_MOST_BATCHES)
         return fail(error, PMOE_E_ARGUMENT, "--batch: expected at most %d numbers, found %d", SUITE_MOST_BATCHES,
                     (int)given->batch.count);
+    if (given->threads.count > SUITE_MOST_THREADS)
+        return fail(error, PMOE_E_ARGUMENT, "--threads: expected at most %d numbers, found %d", SUITE_MOST_THREADS,
+                    (int)given->threads.count);
     *suite = (struct suite_options){.groups = groups_of(given),
                                     .batch_count = given->batch.count,
-                                    .threads = {1},
-                                    .thread_count = 1,
+                                    .thread_count = given->threads.count,
                                     .isa = given->isa,
                                     .seconds = given->seconds,
                                     .seed = (uint64_t)given->seed,
-                                    .clock_ns = native_clock_ns};
+                                    .clock_ns = native_clock_ns,
+                                    .use_threads = start_threads};
+    for (int32_t i = 0; i < given->threads.count; i++)
+        suite->threads[i] = (int32_t)given->threads.at[i];
     for (int32_t i = 0; i < given->batch.count; i++)
         suite->batches[i] = (int32_t)given->batch.at[i];
     return PMOE_OK;

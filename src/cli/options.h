@@ -58,6 +58,12 @@ struct option {
     {                                                                                                                  \
         "seed", OPTION_INT, offsetof(type, seed), "1", help, "N", 0, OPTION_MAX_WHOLE, NULL, 0                         \
     }
+/* Of single passes: one unless asked for, since starting threads takes longer than a small model's pass. */
+#define OPTION_ROW_PASS_THREADS(type)                                                                                  \
+    {                                                                                                                  \
+        "threads", OPTION_INT, offsetof(type, threads), "1", "threads that a pass may use; 0: one per CPU", "N", 0,    \
+            256, NULL, 0                                                                                               \
+    }
 #define OPTION_ROW_THREADS(type)                                                                                       \
     {                                                                                                                  \
         "threads", OPTION_INT, offsetof(type, threads), "0", "threads to use; 0: one per CPU", "N", 0, 256, NULL, 0    \

@@ -16,12 +16,14 @@
 struct predict_options {
     struct option_texts models;
     const char *isa;
+    int64_t threads;
     int32_t json;
 };
 
 static const struct option options[] = {
     {"model", OPTION_TEXTS, offsetof(struct predict_options, models), NULL,
      "weights file (default: the three of weights/mosaic-*)", "FILE", 0, 0, NULL, 0},
+    OPTION_ROW_PASS_THREADS(struct predict_options),
     OPTION_ROW_ISA(struct predict_options),
     OPTION_ROW_JSON(struct predict_options),
 };
@@ -53,7 +55,7 @@ struct predictions {
 
 /* ---- One picture, one model ---- */
 
-static pmoe_status seer_open(struct seer *seer, pmoe_error *error)
+static pmoe_status seer_open(struct seer *seer, int32_t threads, pmoe_error *error)
 {
     pmoe_info info = pmoe_model_info(seer->file.model);
     if (info.channels != 1)
@@ -66,7 +68,8 @@ static pmoe_status seer_open(struct seer *seer, pmoe_error *error)
     seer->probabilities = malloc((size_t)info.classes * sizeof *seer->probabilities);
     if (!seer->grey || !seer->image || !seer->logits || !seer->probabilities)
         return fail(error, PMOE_E_MEMORY, "%.100s: no memory for its input", seer->file.path);
-    return pmoe_run_open(seer->file.model, 1, &seer->run, error);
+    TRY(pmoe_run_open(seer->file.model, 1, &seer->run, error));
+    return pmoe_run_threads(seer->run, threads, error);
 }
 
 static void seer_close(struct seer *seer)
@@ -206,7 +209,7 @@ static pmoe_status predict_all(struct predictions *all, const struct predict_opt
                                const struct invocation *typed, struct output *out, pmoe_error *error)
 {
     for (int32_t m = 0; m < all->models; m++)
-        TRY(seer_open(&all->seers[m], error));
+        TRY(seer_open(&all->seers[m], (int32_t)wanted->threads, error));
     for (; all->count < typed->operands; all->count++) {
         all->pictures[all->count].path = typed->operand[all->count];
         TRY(predict_picture(all, &all->pictures[all->count], wanted->json, out, error));

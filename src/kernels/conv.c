@@ -14,8 +14,6 @@
 
 enum {
     MOST_POSITIONS = 1 << 30, /* of one kernel call, which counts them in 32 bits */
-    TASKS_PER_THREAD = 4,
-    TASK_MULTIPLY_ADDS = 50000, /* below this a task is not worth handing out */
 };
 
 static int32_t out_size(int32_t in, int32_t kernel, int32_t stride, int32_t padding)
@@ -173,10 +171,8 @@ void conv_run(const struct kernels *kernels, const struct conv_call *call, struc
     for (int32_t images; direct.first_image < call->images; direct.first_image += images) {
         images = call->images - direct.first_image < most_images ? call->images - direct.first_image : most_images;
         direct.positions = images * pixels;
-        int64_t worth =
-            (int64_t)direct.positions * conv->outs * direct.shape.taps * direct.shape.channels / TASK_MULTIPLY_ADDS;
-        int32_t most = pool_threads(pool) * TASKS_PER_THREAD;
-        direct.tasks = pool_threads(pool) == 1 || worth < 2 ? 1 : worth < most ? (int32_t)worth : most;
+        direct.tasks =
+            pool_tasks(pool, (int64_t)direct.positions * conv->outs * direct.shape.taps * direct.shape.channels);
         pool_run(pool, direct.tasks, direct_task, &direct);
     }
 }

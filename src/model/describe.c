@@ -139,6 +139,7 @@ size_t pmoe_model_describe(const pmoe_model *model, char *text, size_t capacity)
     json_add_int(&json, "kept", info.kept);
     json_add_int(&json, "parameters", info.parameters);
     json_add_int(&json, "multiply_adds", info.multiply_adds);
+    json_add_bool(&json, "threads_pay", model_pool_work(model) >= POOL_LEAST_PASS);
     json_add_int(&json, "model_bytes", (int64_t)info.model_bytes);
     json_add_int(&json, "run_bytes", (int64_t)info.run_bytes);
     json_add_int(&json, "activation_bytes", (int64_t)(model->activations * sizeof(float)));

@@ -173,7 +173,7 @@ static void forward_conv(pmoe_run *run, int32_t at, int32_t images)
                                    .relu = plan->relu,
                                    .y = run_output(run, at),
                                    .scratch = run->scratch};
-    conv_run(run->model->kernels, &call, run->pool);
+    conv_run(run->model->kernels, &call, run->awake);
 }
 
 static void forward_norm(pmoe_run *run, int32_t at, int32_t images)
@@ -454,12 +454,20 @@ int32_t run_part(pmoe_run *run, const float *images, int32_t first)
     return run->now;
 }
 
+/* One image's may be beyond what 64 bits hold of a batch; more than enough is enough. */
+static int64_t batch_work(const pmoe_model *model, int32_t batch)
+{
+    int64_t work = model_pool_work(model);
+    return work < POOL_LEAST_PASS ? work * batch : work;
+}
+
 pmoe_status pmoe_forward(pmoe_run *run, const float *images, int32_t batch, float *logits)
 {
     if (batch < 1 || batch > run->max_batch)
         return PMOE_E_ARGUMENT;
     const struct graph *graph = &run->model->graph;
     run->batch = batch;
+    run->awake = run->pool ? pool_wake(run->pool, batch_work(run->model, batch)) : NULL;
     for (int32_t first = 0; first < batch; first += run->now) {
         run_part(run, images, first);
         for (int32_t i = 0; i <= graph->last; i++)

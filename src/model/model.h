@@ -83,7 +83,9 @@ struct pmoe_run {
     const pmoe_model *model;
     void *block;
     size_t bytes;
-    struct pool *pool; /* NULL: one thread */
+    struct pool *pool;     /* what passes may use; NULL: one thread */
+    struct pool *own_pool; /* the same if it is to be closed with the run; NULL if it is another's */
+    struct pool *awake;    /* the same in a pass that is worth waking it for, else NULL: what layers use */
     int32_t max_batch, batch;
     int32_t at_once;    /* images that pass all layers together: a batch goes in parts, so that an image is still in the
                            cache when experts read it after the router; training, which keeps outputs, passes it whole */
@@ -95,7 +97,9 @@ struct pmoe_run {
     int32_t *from;           /* mixture: the kept place, image * kept + j, that each of those came from */
     float *copies;           /* those that pass now, where they are copied */
     float *stack;            /* outputs inside of experts, for run_stack_images patches */
-    float *scratch;          /* of convolutions */
+    float *scratch;          /* of convolutions; in own_scratch once threads need more than one does */
+    size_t scratch_floats;
+    void *own_scratch;
     float *by_patch;         /* router scores as the kernel leaves them, [now * n][k] */
     const float *images;     /* of the part under way; afterwards of the last one */
     int32_t expert;          /* under way; its outputs begin at this row of the group's */
@@ -108,6 +112,12 @@ struct pmoe_run {
 /* How many patches or vectors pass an expert's stack together: as many as leave what lies between its layers in the
  * second-level cache, so that l = n is not slower a patch than l = 2. */
 int32_t run_stack_images(const pmoe_run *run, int32_t group);
+
+/* Multiply-adds of one image's pass in calls that threads may share. */
+int64_t model_pool_work(const pmoe_model *model);
+
+/* Let passes use a pool that outlives them; NULL: one thread.  On failure the run keeps what it had. */
+PMOE_MUST_USE pmoe_status run_use_pool(pmoe_run *run, struct pool *pool, pmoe_error *error);
 
 /* Output of a layer for the part under way.  Expert groups: [k][now][l][c], before gates on outputs, which the pool
  * applies; inner layers: [rows][...] of the expert under way; all others [now][...].  A folded layer's output is that

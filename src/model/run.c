@@ -1,4 +1,4 @@
-/* Runs: the working memory of forward passes, and what of a pass stays readable. */
+/* Runs: the working memory of forward passes, their threads, and what of a pass stays readable. */
 #include "model.h"
 
 #include "../base/error.h"
@@ -19,7 +19,7 @@ enum {
 /* What layers need at most, for one image. */
 struct run_sizes {
     size_t rows, given, by_patch;  /* for each image */
-    size_t copies, stack, scratch; /* in all */
+    size_t copies, stack;         /* in all */
 };
 
 static void at_least(size_t *size, size_t wanted)
@@ -55,8 +55,6 @@ static struct run_sizes run_measure(const pmoe_run *run)
         at_least(&sizes.rows, maps * (has_grid ? (size_t)layer->patches : 1));
         if (layer->type == LAYER_PATCH_ROUTER)
             at_least(&sizes.by_patch, (size_t)layer->patches * (size_t)layer->experts);
-        if (layer->type == LAYER_CONV)
-            at_least(&sizes.scratch, conv_scratch_count(model->kernels, &model->plan[i].conv, 1));
         if (!layer->inner)
             continue;
         size_t images = (size_t)run_stack_images(run, i);
@@ -66,6 +64,16 @@ static struct run_sizes run_measure(const pmoe_run *run)
             at_least(&sizes.copies, images * (size_t)shape_count(graph_shape_of(graph, i + 1, GRAPH_EXPERT)));
     }
     return sizes;
+}
+
+/* Floats of scratch that layers need with so many threads, whatever the batch. */
+static size_t scratch_count(const pmoe_model *model, int32_t threads)
+{
+    size_t most = 0;
+    for (int32_t i = 0; i < model->graph.layers; i++)
+        if (model->graph.layer[i].type == LAYER_CONV)
+            at_least(&most, conv_scratch_count(model->kernels, &model->plan[i].conv, threads));
+    return most;
 }
 
 /* count items of `bytes` each for every image; a product that overflows asks for more than any arena has. */
@@ -90,7 +98,8 @@ static void run_lay_out(pmoe_run *run, struct arena *arena)
     run->stack = take_per_image(arena, 1, sizes.stack, sizeof(float));
     run->by_patch = take_per_image(arena, run->at_once, sizes.by_patch, sizeof(float));
     run->activations = take_per_image(arena, run->at_once, model->activations, sizeof(float));
-    run->scratch = take_per_image(arena, 1, sizes.scratch, sizeof(float));
+    run->scratch_floats = scratch_count(model, 1);
+    run->scratch = take_per_image(arena, 1, run->scratch_floats, sizeof(float));
     for (int32_t i = 0; i < model->graph.layers; i++) {
         const struct layer *layer = &model->graph.layer[i];
         if (layer->shape.kind == SHAPE_SCORES)
@@ -147,6 +156,8 @@ void pmoe_run_close(pmoe_run **run)
     if (!run || !*run)
         return;
     pmoe_allocator allocator = (*run)->model->allocator;
+    pool_close(&(*run)->own_pool);
+    allocator_give(&allocator, (*run)->own_scratch);
     allocator_give(&allocator, (*run)->block);
     *run = NULL;
 }
@@ -154,6 +165,47 @@ void pmoe_run_close(pmoe_run **run)
 size_t pmoe_run_bytes(const pmoe_run *run)
 {
     return run->bytes;
+}
+
+/* ---- Threads ---- */
+
+int64_t model_pool_work(const pmoe_model *model)
+{
+    int64_t sum = 0;
+    for (int32_t i = 0; i < model->graph.layers; i++)
+        if (model->graph.layer[i].type == LAYER_CONV)
+            sum += layer_multiply_adds(&model->graph, i);
+    return sum;
+}
+
+pmoe_status run_use_pool(pmoe_run *run, struct pool *pool, pmoe_error *error)
+{
+    size_t floats = scratch_count(run->model, pool_threads(pool)), bytes;
+    if (floats > run->scratch_floats) {
+        pmoe_allocator allocator = run->model->allocator;
+        struct arena arena;
+        void *block;
+        if (!size_mul(floats, sizeof(float), &bytes) || !arena_open(&arena, bytes, &allocator, &block))
+            return fail(error, PMOE_E_MEMORY, "run: no memory for %d threads (%zu floats)", (int)pool_threads(pool),
+                        floats);
+        allocator_give(&allocator, run->own_scratch);
+        run->own_scratch = block;
+        run->scratch = arena_take(&arena, bytes);
+        run->scratch_floats = floats;
+    }
+    run->pool = pool;
+    return PMOE_OK;
+}
+
+pmoe_status pmoe_run_threads(pmoe_run *run, int32_t threads, pmoe_error *error)
+{
+    struct pool *pool;
+    TRY(pool_open(threads, &pool, error));
+    pmoe_status status = run_use_pool(run, pool, error);
+    pool_close(status == PMOE_OK ? &run->own_pool : &pool);
+    if (status == PMOE_OK)
+        run->own_pool = pool;
+    return status;
 }
 
 /* ---- Reading ---- */

@@ -296,6 +296,16 @@ test('probabilities add up, and text and JSON agree', () => {
     assert.equal(dense.experts, undefined);
 });
 
+test('predict says the same on any number of threads', () => {
+    const args = ['predict', join(SAMPLES, 'board.png'), '--model', at('ten.safetensors'), '--model', at('routed.safetensors')];
+    const { command, ...one } = json(args);
+    for (const threads of ['1', '2', '5', '0']) {
+        const { command: other, ...same } = json([...args, '--threads', threads]);
+        assert.notEqual(other, command);
+        assert.deepEqual(same, one);
+    }
+});
+
 test('every instruction set gives the same picks and nearly the same logits', () => {
     const isas = json(['self-test']).rows.map((/** @type {any} */ row) => row.isa);
     assert.equal(isas[0], 'scalar');

@@ -1,6 +1,6 @@
 /**
  * The WebAssembly instruction sets under node: the vocabulary lane by lane (vocabulary.h, compiled here), and every
- * kernel of the three built modules against the oracle, with more seeds than a page's start has time for.
+ * kernel of the built modules against the oracle, with more seeds than a page's start has time for.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -17,23 +17,25 @@ const COMMON = ['-std=c11', '-O2', '-ffp-contract=off', '-Wall', '-Wextra', '-Wp
 
 /**
  * @param {string} file
- * @returns {Record<string, any>} the exports; imports are answered with 0
+ * @returns {Record<string, any>} the exports; imports are answered with 0, an imported memory is among them
  */
 function instantiate(file) {
     const module = new WebAssembly.Module(readFileSync(file));
-    /** @type {Record<string, Record<string, () => number>>} */
+    const memory = new WebAssembly.Memory({ initial: 32, maximum: 4096, shared: true });
+    /** @type {Record<string, Record<string, any>>} */
     const imports = {};
-    for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = () => 0;
-    /** @type {Record<string, any>} */
-    const exports = new WebAssembly.Instance(module, imports).exports;
-    exports._initialize?.();
-    return exports;
+    for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+        (imports[from] ??= {})[name] = kind === 'memory' ? memory : () => 0;
+    }
+    const { exports } = new WebAssembly.Instance(module, imports);
+    /** @type {any} */ (exports)._initialize?.();
+    return { memory, ...exports };
 }
 
 /** @param {Record<string, any>} exports @param {number} at */
 function text(exports, at) {
     const bytes = new Uint8Array(exports.memory.buffer, at);
-    return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
+    return new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0)));
 }
 
 /** @param {string} isa @param {string[]} flags @returns {string} the module's file */
@@ -63,7 +65,7 @@ for (const [isa, ...flags] of [['scalar'], ['simd128', '-msimd128'], ['relaxed',
     });
 }
 
-for (const variant of ['scalar', 'simd', 'relaxed']) {
+for (const variant of ['scalar', 'simd', 'relaxed', 'simd-threads', 'relaxed-threads']) {
     test(`every kernel of pmoe-${variant}.wasm, ${SEEDS} seeds`, () => {
         const exports = instantiate(`build/wasm/pmoe-${variant}.wasm`);
         const checks = exports.malloc(4);

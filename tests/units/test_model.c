@@ -132,6 +132,52 @@ static void test_a_batch_is_its_images(void **state)
 
 /* Dense is routing with l = n: an expert group that keeps every patch behind hard gates pools the rows of the
  * convolution with the same filters in another order, and so gives the same logit to rounding. */
+/* Large enough for threads to be used. */
+static const char large_list[] =
+    "{\"version\":1,\"name\":\"large\",\"input\":{\"height\":24,\"width\":20,\"channels\":9},\"classes\":[\"a\",\"b\"],"
+    "\"layers\":[{\"name\":\"one\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":40},"
+    "{\"name\":\"relu\",\"type\":\"relu\"},"
+    "{\"name\":\"two\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":44},"
+    "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"},"
+    "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2}]}";
+
+/* Threads that cannot be had leave the run as it was; those that can change no byte, and only large passes wake them.
+ */
+static void test_threads_change_nothing(void **state)
+{
+    (void)state;
+    for (int list = 0; list <= MODEL_LISTS; list++) {
+        struct model_file file;
+        model_file_open(&file, list < MODEL_LISTS ? model_lists[list] : large_list, 3);
+        pmoe_model *model = open_on(&file, NULL);
+        size_t image = model_file_image(&file.graph);
+        float *images = malloc(BATCH * image * sizeof *images), one[BATCH * 8] = {0}, many[BATCH * 8];
+        fill_images(images, BATCH * image, 2);
+        pmoe_run *run;
+        pmoe_error error;
+        assert_int_equal(pmoe_run_open(model, BATCH, &run, NULL), PMOE_OK);
+        assert_int_equal(pmoe_forward(run, images, BATCH, one), PMOE_OK);
+        const int32_t asked[] = {2, 257, 3, -1, 0, 1};
+        for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+            int possible = asked[i] >= 0 && asked[i] <= 256;
+            const struct pool *before = run->pool;
+            assert_int_equal(pmoe_run_threads(run, asked[i], &error), possible ? PMOE_OK : PMOE_E_ARGUMENT);
+            if (!possible)
+                assert_ptr_equal(run->pool, before);
+            else if (asked[i])
+                assert_int_equal(pool_threads(run->pool), asked[i]);
+            memset(many, 0, sizeof many);
+            assert_int_equal(pmoe_forward(run, images, BATCH, many), PMOE_OK);
+            assert_ptr_equal(run->awake, list == MODEL_LISTS && pool_threads(run->pool) > 1 ? run->pool : NULL);
+            assert_memory_equal(many, one, sizeof one);
+        }
+        pmoe_run_close(&run);
+        free(images);
+        pmoe_model_close(&model);
+        model_file_close(&file);
+    }
+}
+
 static void test_keeping_all_patches_is_dense(void **state)
 {
     (void)state;
@@ -450,6 +496,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_isa_agrees_with_the_oracle),
         cmocka_unit_test(test_a_batch_is_its_images),
+        cmocka_unit_test(test_threads_change_nothing),
         cmocka_unit_test(test_keeping_all_patches_is_dense),
         cmocka_unit_test(test_truncation_at_every_byte),
         cmocka_unit_test(test_flip_of_every_bit),

@@ -10,7 +10,7 @@ import { bench } from '../../web/engine/bench.js';
 import { EngineClient } from '../../web/engine/client.js';
 import { Core } from '../../web/engine/core.js';
 import { PmoeEngine } from '../../web/engine/engine.js';
-import { accepts } from '../../web/engine/features.js';
+import { accepts, threadsRefused } from '../../web/engine/features.js';
 import { denseModel, routedModel } from '../cli/model_file.mjs';
 
 /** @param {typeof VARIANTS[number] | 'auto'} [variant] @param {Partial<Record<string, ArrayBuffer>>} [wasmBytes] */
@@ -205,9 +205,8 @@ for (const [what, bytes, sentence] of BROKEN) {
     test(`${what} in place of a module: the next variant runs and the sentence says why`, async () => {
         const { state } = await started('auto', { ...wasmFiles(), relaxed: bytes });
         assert.equal(state.variant, 'simd');
-        assert.equal(state.demoted.length, 1);
-        assert.equal(state.demoted[0].variant, 'relaxed');
-        assert.match(state.demoted[0].reason, sentence);
+        assert.deepEqual(state.demoted.map(({ variant }) => variant), ['relaxed-threads', 'relaxed', 'simd-threads']);
+        assert.match(state.demoted[1].reason, sentence);
     });
 }
 
@@ -382,7 +381,8 @@ test('the worker starts, opens, predicts and closes', async () => {
 
 /** @type {[string, any, RegExp][]} */
 const REFUSED = [
-    ['start', { variant: 'best', wasmUrl: '/w/' }, /variant: expected auto, relaxed, simd, scalar, found "best"/],
+    ['start', { variant: 'best', wasmUrl: '/w/' }, /variant: expected auto, relaxed-threads, relaxed, simd-threads, simd, scalar, found "best"/],
+    ['start', { variant: 'auto', threads: 17, wasmUrl: '/w/' }, /threads: expected an integer from 0 to 16, found 17/],
     ['start', { variant: 'auto' }, /wasmUrl: expected a URL, found undefined/],
     ['open', { name: '', bytes: new ArrayBuffer(1) }, /name: expected 1 to 200 characters, found ""/],
     ['open', { name: 'x', bytes: 'text' }, /bytes: expected bytes, found "text"/],

@@ -116,7 +116,8 @@ test('a web page and half a file in place of modules are named; the last variant
     const { results, message } = await inPage([start('auto', '/html/')]);
     assert.ok(results, message);
     assert.equal(results[0].variant, 'scalar');
-    const [relaxed, simd] = results[0].demoted;
+    const [threads, relaxed, , simd] = results[0].demoted;
+    assert.match(threads.reason, /relaxed-threads variant \(\/html\/pmoe-relaxed-threads.wasm\): the server answered 404/);
     assert.match(relaxed.reason, /relaxed variant \(\/html\/pmoe-relaxed.wasm\): the server sent a web page/);
     assert.match(simd.reason, /simd variant: this browser does not accept it/);
 });
@@ -144,5 +145,5 @@ for (const [what, calls, code, message] of FAILURES) {
 test("a policy without 'wasm-unsafe-eval' is named, and not tried around", async () => {
     const failure = await inPage([start('auto')], '/no-wasm/');
     assert.equal(failure.code, 'csp', failure.message);
-    assert.match(failure.message ?? '', /relaxed variant.*Content-Security-Policy.*'wasm-unsafe-eval'/);
+    assert.match(failure.message ?? '', /relaxed-threads variant.*Content-Security-Policy.*'wasm-unsafe-eval'/);
 });

@@ -28,6 +28,10 @@ export function benchFiles() {
     return { simd: wasmFile('simd', 'bench/') };
 }
 
+export function threadedFiles() {
+    return { 'relaxed-threads': wasmFile('relaxed-threads'), 'simd-threads': wasmFile('simd-threads'), ...wasmFiles() };
+}
+
 /** Enough of the browser's Worker over node's, running the real worker.js in a real thread. */
 export class Worker {
     #thread;
@@ -97,9 +101,30 @@ export function smallModel(metadata = {}) {
     return new Uint8Array(modelFile({ version: 1, name: 'small', input, classes: ['no', 'yes'], layers }, tensors, metadata));
 }
 
-/** @param {number} seed @returns {Uint8Array} */
-export function smallImage(seed) {
-    return Uint8Array.from({ length: SMALL.pixels }, (_, i) => Math.floor(128 + 127 * Math.sin(seed + 12.9898 * i * (1 + seed / 7))));
+/** Two convolutions of 9.4 million multiply-adds, enough for threads to pay; takes images of 24 x 24. @returns {Uint8Array} */
+export function largeModel() {
+    const conv = { type: 'conv', kernel: 3, padding: 1, filters: 40 };
+    const layers = [
+        { name: 'one', ...conv },
+        { name: 'relu', type: 'relu' },
+        { name: 'two', ...conv },
+        { name: 'three', ...conv, filters: 4 },
+        { name: 'pool', type: 'avg_pool', divisor: 'n' },
+        { name: 'out', type: 'linear', outputs: 3 },
+    ];
+    const tensors = [
+        { name: 'one.weight', shape: [40, 1, 3, 3], fill: weights.experts },
+        { name: 'out.weight', shape: [3, 4], fill: weights.out },
+        { name: 'three.weight', shape: [4, 40, 3, 3], fill: weights.router },
+        { name: 'two.weight', shape: [40, 40, 3, 3], fill: weights.router },
+    ];
+    const graph = { version: 1, name: 'large', input: { height: 24, width: 24, channels: 1 }, classes: ['a', 'b', 'c'], layers };
+    return new Uint8Array(modelFile(graph, tensors));
+}
+
+/** @param {number} seed @param {number} [pixels] @returns {Uint8Array} */
+export function smallImage(seed, pixels = SMALL.pixels) {
+    return Uint8Array.from({ length: pixels }, (_, i) => Math.floor(128 + 127 * Math.sin(seed + 12.9898 * i * (1 + seed / 7))));
 }
 
 /** The small model in double precision, straight from the equations. @param {Uint8Array} pixels */

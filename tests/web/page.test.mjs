@@ -366,26 +366,36 @@ pageTest('an uploaded board is read whole', { hash: '#index=1' }, async (page) =
 
 pageTest('what the address says and the page does not know is reported and ignored', { hash: '#wasm=warp&sead=4' }, async (page) => {
   const alert = await textOf(page, '#alert');
-  assert.match(alert, /wasm=warp; expected is auto, scalar, simd, relaxed/);
+  assert.match(alert, /wasm=warp; expected is auto, scalar, simd, simd-threads, relaxed, relaxed-threads/);
   assert.match(alert, /\u201csead\u201d/);
   assert.equal(await page.$eval('#wasm', (select) => select.value), 'auto');
 });
 
-for (const variant of ['scalar', 'simd', 'relaxed'])
-  pageTest(`#wasm=${variant} runs that variant and says so`, { hash: `#wasm=${variant}` }, async (page) => {
-    assert.match(await textOf(page, '#engine-line'), new RegExp(`^engine: wasm ${variant}, 1 thread, self-test ok \\([1-9][0-9]* checks\\)$`));
+for (const [variant, threads] of [['scalar', '1 thread'], ['simd', '1 thread'], ['simd-threads', '2 threads'], ['relaxed', '1 thread'], ['relaxed-threads', '2 threads']])
+  pageTest(`#wasm=${variant} runs that variant and says so`, { hash: `#wasm=${variant}&threads=2` }, async (page) => {
+    assert.match(await textOf(page, '#engine-line'), new RegExp(`^engine: wasm ${variant}, ${threads}, self-test ok \\([1-9][0-9]* checks\\)$`));
     assert.match(await textOf(page, '#engine-more'), /Stored outputs reproduced by 3 of 3 models\./);
   });
 
-pageTest('every variant gives the same classes and picks; the choice can be made on the page', {}, async (page) => {
+pageTest('every variant gives the same classes and picks; the choice can be made on the page', { hash: '#threads=2' }, async (page) => {
   const before = [await said(page), await tablePicks(page)];
-  for (const variant of ['scalar', 'simd', 'relaxed']) {
+  for (const variant of ['scalar', 'simd', 'relaxed-threads', 'simd-threads', 'relaxed']) {
     await page.select('#wasm', variant);
     await page.waitForSelector(`html[data-engine="${variant}"]`);
     await page.waitForSelector('html[data-state="live"]');
     assert.deepEqual([await said(page), await tablePicks(page)], before);
-    assert.equal(new URL(page.url()).hash, `#wasm=${variant}`);
+    assert.equal(new URL(page.url()).hash, `#wasm=${variant}&threads=2`);
   }
+});
+
+pageTest('threads can be chosen in the address of an open page', { hash: '#wasm=simd-threads&threads=1' }, async (page) => {
+  assert.match(await textOf(page, '#engine-line'), /^engine: wasm simd, 1 thread,/);
+  assert.match(await textOf(page, '#engine-more'), /simd-threads does not run here: .*one thread was asked for/);
+  const before = [await said(page), await tablePicks(page)];
+  await page.evaluate(() => (location.hash = '#wasm=simd-threads&threads=3'));
+  await untilText(page, '#engine-line', (text) => text.startsWith('engine: wasm simd-threads, 3 threads,'));
+  await page.waitForSelector('html[data-state="live"]');
+  assert.deepEqual([await said(page), await tablePicks(page)], before);
 });
 
 pageTest('the joint model shows eight experts; chips hide and show; a patch tells its scores', { hash: '#model=joint' }, async (page) => {

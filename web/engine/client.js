@@ -9,7 +9,7 @@
  * Fires 'died' (its `error` says why) when the worker is lost: all pending calls are rejected with that error, as are
  * later ones; make a new client.  Leaves out retrying.
  */
-import { EngineError } from './protocol.js';
+import { EngineError } from './error.js';
 
 /**
  * @typedef {import('./protocol.js').StartArgs} StartArgs

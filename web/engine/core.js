@@ -2,7 +2,7 @@
  * One wasm instance: the C library as JavaScript sees it.
  *
  * Pointers never leave this file.  Views of the memory are made fresh for every use, because a call that allocates may
- * grow the memory and so detach them; results are copies.  Layouts of structs come from the module itself
+ * grow the memory and so detach them; results are copies, also of memory that threads share.  Layouts of structs come from the module itself
  * (web_describe).  Every call is synchronous.  Leaves out fetching, names and the choice of a variant (engine.js).
  *
  * @typedef {import('./protocol.js').Variant} Variant
@@ -27,12 +27,14 @@
  * @property {ModelDescription} description
  * @property {boolean} golden
  */
-import { EngineError } from './protocol.js';
+import { EngineError } from './error.js';
 import { looksLikeHtml } from './fetch.js';
 
 const SELF_TEST_SEED = 1n;
 const OK = 0;
 const POINTER_BYTES = 4;
+const SHARED_MEMORY = { initial: 32, maximum: 4096, shared: true }; // pages, as the Makefile links them
+const THREAD_START_MS = 20000; // errors come at once; this is for silence
 
 const MISMATCH = 'checksum mismatch'; // pmoe_status_name(PMOE_E_CHECKSUM)
 
@@ -71,34 +73,40 @@ function checkMagic(bytes, what) {
 }
 
 export class Core {
+    /** @type {WebAssembly.Module} */ #module;
     /** @type {Record<string, Function>} */ #api;
     /** @type {WebAssembly.Memory} */ #memory;
     /** @type {Layout} */ #layout;
     /** @type {number} */ #error; // a pmoe_error for all calls
     /** @type {{images: number, labels: number, handle: number} | null} */ #sheet = null;
     /** @type {string | null} */ #dead = null; // why, after a trap: the instance's memory can't be trusted any more
+    /** @type {Worker[]} */ #threads = [];
+    #pool = 0; // theirs
 
     /**
      * @param {Uint8Array} bytes  the .wasm file
      * @param {string} what  its name in errors
+     * @param {boolean} [threaded]  takes its memory from here
      * @returns {Promise<Core>}
      */
-    static async load(bytes, what) {
+    static async load(bytes, what, threaded = false) {
         checkMagic(bytes, what);
-        const imports = { env: { pmoe_now_ns: () => performance.now() * 1e6 } };
-        let instance;
+        let loaded, memory;
         try {
-            ({ instance } = await WebAssembly.instantiate(/** @type {BufferSource} */ (bytes), imports));
+            memory = new WebAssembly.Memory(threaded ? SHARED_MEMORY : { initial: 0 });
+            const env = { memory, pmoe_now_ns: () => performance.now() * 1e6 };
+            loaded = await WebAssembly.instantiate(/** @type {BufferSource} */ (bytes), { env });
         } catch (error) {
             throw loadError(error, what);
         }
-        return new Core(instance);
+        return new Core(loaded, memory);
     }
 
-    /** @param {WebAssembly.Instance} instance */
-    constructor(instance) {
+    /** @param {WebAssembly.WebAssemblyInstantiatedSource} loaded @param {WebAssembly.Memory} memory  unless it has its own */
+    constructor({ module, instance }, memory) {
+        this.#module = module;
         this.#api = /** @type {Record<string, Function>} */ (instance.exports);
-        this.#memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+        this.#memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory ?? memory);
         this.#api._initialize?.();
         this.#layout = JSON.parse(this.#text((text, capacity) => this.#call('web_describe', text, capacity)));
         this.#error = this.#take(this.#layout.error.bytes, 'an error message');
@@ -212,6 +220,40 @@ export class Core {
         return { call, checked, withInts, json };
     }
 
+    // ---- Threads ----
+
+    /**
+     * Start threads beside this one, which end with this instance.  One that does not come is one that takes no tasks.
+     * @param {number} count @returns {Promise<string[]>} why, for each that did not come
+     */
+    async startThreads(count) {
+        const pool = (this.#pool = this.#call('web_pool_open', count + 1) >>> 0);
+        if (!pool) return Array(count).fill('no memory');
+        const coming = Array.from({ length: count }, async (_, i) => {
+            const stack = this.#call('web_pool_stack', pool, i + 1) >>> 0;
+            const thread = new Worker(new URL('thread.js', import.meta.url), { type: 'module' });
+            this.#threads.push(thread);
+            return new Promise((resolve) => {
+                thread.onmessage = ({ data }) => resolve(data);
+                thread.onerror = ({ message }) => resolve(message || 'thread.js could not be loaded');
+                setTimeout(resolve, THREAD_START_MS, 'thread.js does not answer');
+                thread.postMessage({ module: this.#module, memory: this.#memory, pool, number: i + 1, stack });
+            });
+        });
+        const said = await Promise.all(coming.map((thread) => thread.catch(textOf)));
+        return said.filter(Boolean);
+    }
+
+    /** @param {number} run  may use the threads from now on */
+    #useThreads(run) {
+        if (this.#pool) this.#checked('web_run_use', run, this.#pool);
+    }
+
+    /** This instance is of no more use. */
+    end() {
+        for (const thread of this.#threads) thread.terminate();
+    }
+
     // ---- Trust ----
 
     /** @returns {number} how many checks were made; throws if a kernel disagrees with the oracle */
@@ -299,6 +341,7 @@ export class Core {
     predict(model, pixels) {
         return this.#withImages(model, pixels, 1, (image) =>
             this.#with([4 * model.description.outputs], 'the outputs', (logits) => {
+                this.#useThreads(model.run);
                 const status = this.#call('pmoe_forward', model.run, image, 1, logits);
                 if (status !== OK) throw new EngineError(this.#statusName(status), 'a forward pass was refused');
                 return JSON.parse(
@@ -356,6 +399,7 @@ export class Core {
             this.#ints(images, models.length)[i] = image;
             this.#checked('pmoe_run_open', models[i].handle, batch, runAt);
             try {
+                this.#useThreads(this.#ints(runAt, 1)[0]);
                 return this.#withRuns(models, pixels, batch, runs, images, measure, i + 1);
             } finally {
                 if (!this.#dead) this.#call('pmoe_run_close', runAt);

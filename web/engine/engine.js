@@ -4,7 +4,8 @@
  * Runs in a worker, in a page and in node; knows no DOM.  A variant is used only if this browser accepts its
  * instructions, its file loads, and its kernels pass the self-test; a model whose golden outputs it fails to reproduce
  * unmasks it later.  Each time the next variant takes over and a sentence says why.  To do so all models can be opened
- * again at any time: their files are kept.  Leaves out messages, order and aborting of calls (service.js).
+ * again at any time: their files are kept.  Threads are started when there is a model for which they pay.  Leaves out
+ * messages, order and aborting of calls (service.js).
  *
  * @typedef {import('./protocol.js').Variant} Variant
  * @typedef {import('./protocol.js').StartArgs} StartArgs
@@ -21,16 +22,17 @@
  * @property {number} checks
  * @property {number} wasmBytes
  * @property {Map<string, Model>} models
+ * @property {number} threads
+ * @property {string} oneThread         why there is only one
+ * @property {number} more              threads that it may start yet
  */
 import { Core, GoldenError } from './core.js';
-import { accepts } from './features.js';
+import { EngineError } from './error.js';
+import { VARIANTS, accepts, threadsRefused } from './features.js';
 import { fetchBytes } from './fetch.js';
-import { EngineError, VARIANTS } from './protocol.js';
 
 const WASM_CAP = 4 << 20;
-
-/** @type {Record<Variant, string>} */
-const INSTRUCTIONS = { relaxed: 'relaxed SIMD', simd: 'SIMD', scalar: 'WebAssembly' };
+const MOST_THREADS = 4; // unless more are asked for
 
 /** @param {string} what @param {unknown} error */
 function within(what, error) {
@@ -43,7 +45,7 @@ export class PmoeEngine {
     /** @type {{variant: Variant, reason: string}[]} */ #demoted = [];
     /** @type {Map<string, Uint8Array>} */ #files = new Map();
     /** @type {{images: Uint8Array, labels: Uint8Array} | null} */ #sheet = null;
-    /** @type {Pick<StartArgs, 'wasmUrl' | 'wasmBytes'>} */ #source = {};
+    /** @type {Omit<StartArgs, 'variant'>} */ #source = {};
 
     /**
      * Load the variant asked for, or the best one below it that runs; open again what was open.  On failure what ran
@@ -51,21 +53,19 @@ export class PmoeEngine {
      * @param {StartArgs} args @param {AbortSignal} [signal]
      * @returns {Promise<StartResult>}
      */
-    async start({ variant, wasmUrl, wasmBytes }, signal) {
-        const source = { wasmUrl, wasmBytes };
+    async start({ variant, ...source }, signal) {
         const tried = variant === 'auto' ? VARIANTS : VARIANTS.slice(VARIANTS.indexOf(variant));
         /** @type {{variant: Variant, reason: string}[]} */
         const demoted = [];
         const running = await this.#firstThatRuns(tried, source, demoted, signal, async (candidate) => this.#reopen(candidate));
-        this.#running = running;
         this.#source = source;
-        this.#demoted = demoted;
+        await this.#replace(running, demoted);
         return this.#state(running);
     }
 
     /**
      * @param {readonly Variant[]} variants  best first
-     * @param {Pick<StartArgs, 'wasmUrl' | 'wasmBytes'>} source
+     * @param {Omit<StartArgs, 'variant'>} source
      * @param {{variant: Variant, reason: string}[]} demoted  gets a sentence for each that does not run
      * @param {AbortSignal | undefined} signal
      * @param {(candidate: Running) => Promise<void>} prove  throws if the candidate is not to be used
@@ -88,20 +88,25 @@ export class PmoeEngine {
     }
 
     /**
-     * @param {Variant} variant @param {Pick<StartArgs, 'wasmUrl' | 'wasmBytes'>} source @param {AbortSignal} [signal]
+     * @param {Variant} variant @param {Omit<StartArgs, 'variant'>} source @param {AbortSignal} [signal]
      * @returns {Promise<Running>}
      */
-    async #load(variant, { wasmUrl, wasmBytes }, signal) {
+    async #load(variant, { wasmUrl, wasmBytes, threads = 0 }, signal) {
         const what = `The ${variant} variant`;
-        if (!accepts(variant)) throw new EngineError('not-wasm', `${what}: this browser has no ${INSTRUCTIONS[variant]} instructions`);
+        if (!accepts(variant)) throw new EngineError('not-wasm', `${what}: this browser does not have its instructions`);
+        const threaded = variant.endsWith('-threads');
+        const refused = threaded && threadsRefused(threads);
+        if (refused) throw new EngineError('not-wasm', `${what}: ${refused}`);
         const given = wasmBytes?.[variant];
         if (!given && wasmUrl === undefined) throw new EngineError('fetch', `${what}: its file was not given`);
         const bytes = given
             ? new Uint8Array(given)
             : await fetchBytes(`${wasmUrl}pmoe-${variant}.wasm`, { what, cap: WASM_CAP, signal });
-        const core = await Core.load(bytes, what);
+        const core = await Core.load(bytes, what, threaded);
+        const oneThread = threaded ? 'no model is open for which more would pay' : 'this variant has no more';
+        const more = threaded ? (threads || Math.min(navigator.hardwareConcurrency, MOST_THREADS)) - 1 : 0;
         try {
-            return { variant, core, checks: core.selfTest(), wasmBytes: bytes.length, models: new Map() };
+            return { variant, core, checks: core.selfTest(), wasmBytes: bytes.length, models: new Map(), threads: 1, oneThread, more };
         } catch (error) {
             throw within(`${what} fails its self-test in this browser`, error);
         }
@@ -123,10 +128,30 @@ export class PmoeEngine {
         if (this.#sheet) core.openSheet(this.#sheet.images, this.#sheet.labels);
     }
 
+    /** @param {Running} running @param {{variant: Variant, reason: string}[]} demoted */
+    async #replace(running, demoted) {
+        this.#running?.core.end();
+        this.#running = running;
+        this.#demoted = demoted;
+        await this.#startThreads();
+    }
+
+    /** @returns {Promise<boolean>} whether they have been started: if their number was asked for, or if they pay for a model */
+    async #startThreads() {
+        const running = this.#started();
+        const { core, models, more } = running;
+        const pay = this.#source.threads || [...models.values()].some(({ description }) => description.threads_pay);
+        if (!more || !pay) return false;
+        running.more = 0;
+        const absent = await core.startThreads(more);
+        running.threads += more - absent.length;
+        running.oneThread = running.threads > 1 ? '' : `no other could be started (${absent[0]})`;
+        return true;
+    }
+
     /** @param {Running} running @returns {StartResult} */
-    #state({ variant, core, checks, wasmBytes }) {
-        const { version } = core.layout;
-        return { variant, demoted: this.#demoted.map((entry) => ({ ...entry })), version, checks, wasmBytes };
+    #state({ core, models, more, ...facts }) {
+        return { ...facts, demoted: this.#demoted.map((entry) => ({ ...entry })), version: core.layout.version };
     }
 
     #started() {
@@ -149,7 +174,7 @@ export class PmoeEngine {
      */
     async open(name, file, signal) {
         const { core, models } = this.#started();
-        let demoted = false;
+        let changed = false;
         try {
             const model = core.openModel(file);
             this.#drop(name);
@@ -157,12 +182,13 @@ export class PmoeEngine {
         } catch (error) {
             if (!(error instanceof GoldenError)) throw within(`model "${name}"`, error);
             await this.#demote(name, file, error, signal);
-            demoted = true;
+            changed = true;
         }
         this.#files.set(name, file);
+        if (await this.#startThreads()) changed = true;
         const { description, golden } = this.#model(name);
         const result = { model: description, golden, bytes: file.length };
-        return demoted ? { ...result, engine: this.#state(this.#started()) } : result;
+        return changed ? { ...result, engine: this.#state(this.#started()) } : result;
     }
 
     /**
@@ -184,8 +210,7 @@ export class PmoeEngine {
             }
             this.#reopen(candidate, name);
         });
-        this.#running = running;
-        this.#demoted = demoted;
+        await this.#replace(running, demoted);
     }
 
     /** @param {string} name  of a model to close, if there is one */

@@ -1,11 +1,14 @@
 /**
- * Does this engine take the instructions of a variant?
+ * The variants: does this engine take the instructions of one, and may there be threads?
  *
  * Each probe is the smallest module that uses one instruction of the kind; WebAssembly.validate answers without
  * compiling or running it.  That an engine accepts an instruction does not make it right: the self-test judges that.
  *
  * @typedef {import('./protocol.js').Variant} Variant
  */
+
+/** @type {readonly Variant[]} best first */
+export const VARIANTS = Object.freeze(['relaxed-threads', 'relaxed', 'simd-threads', 'simd', 'scalar']);
 
 const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 
@@ -30,5 +33,13 @@ const RELAXED = [
 /** @param {Variant} variant @returns {boolean} */
 export function accepts(variant) {
     if (variant === 'scalar') return true;
-    return WebAssembly.validate(new Uint8Array(variant === 'simd' ? SIMD : RELAXED));
+    return WebAssembly.validate(new Uint8Array(variant.startsWith('simd') ? SIMD : RELAXED));
+}
+
+/** @param {number} wanted  0: as it pays @returns {string} why there is one thread only, or '' */
+export function threadsRefused(wanted) {
+    if (wanted === 1) return 'one thread was asked for';
+    if (!globalThis.crossOriginIsolated) return 'the page is not cross-origin isolated, since its server does not send COOP and COEP';
+    if ('document' in globalThis || !globalThis.Worker) return 'only workers can have threads, and not in every browser';
+    return wanted || globalThis.navigator?.hardwareConcurrency > 1 ? '' : 'this browser reports one CPU';
 }

@@ -4,7 +4,7 @@
  * The commonest failure by far is a server that answers with a web page (its 404 or start page) where a file was meant;
  * it is told apart here, before anyone tries to read HTML as a module or a model.  Leaves out retries and caching.
  */
-import { EngineError } from './protocol.js';
+import { EngineError } from './error.js';
 
 /**
  * The absolute form of a URL, if this page may read it.

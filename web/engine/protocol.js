@@ -1,5 +1,5 @@
 /**
- * The worker protocol: every message between a page and the engine, in one file.
+ * The worker protocol: every message between a page and the engine, in one file, which is read by people and by tsc.
  *
  * Request  {id, op, args}            page to worker; buffers are transferred
  * Reply    {id, result}              or {id, error: {code, message}}
@@ -11,14 +11,16 @@
  * Requests are carried out one at a time, in the order they came.  URLs must be of the page's own origin; whatever comes
  * from elsewhere (a dropped file) is passed as bytes.
  *
- * @typedef {'scalar'|'simd'|'relaxed'} Variant
+ * @typedef {'scalar'|'simd'|'simd-threads'|'relaxed'|'relaxed-threads'} Variant
  *
  * @typedef {object} StartArgs
  * @property {Variant|'auto'} variant   'auto': the best that this browser accepts and that passes the self-test
- * @property {string} [wasmUrl]         folder with pmoe-{scalar,simd,relaxed}.wasm, ends in '/' ...
+ * @property {string} [wasmUrl]         folder with the pmoe-VARIANT.wasm, ends in '/' ...
  * @property {Partial<Record<Variant, ArrayBuffer>>} [wasmBytes]  ... or the files themselves
- *                                      A variant that does not run here gives way to the next: relaxed, simd, scalar.
+ *                                      A variant that does not run here gives way to the next of VARIANTS (features.js).
  *                                      A second 'start' opens all models again in the new variant
+ * @property {number} [threads]         of a variant for threads, 1 to 16; 0, the default: one per CPU, 4 at most, once a
+ *                                      model is open for which they pay
  *
  * @typedef {object} StartResult
  * @property {Variant} variant          which one runs
@@ -26,6 +28,8 @@
  * @property {string} version
  * @property {number} checks            kernel checks that the self-test made
  * @property {number} wasmBytes         size of the .wasm file
+ * @property {number} threads           that passes may use; no result depends on it
+ * @property {string} oneThread         why it is only one, or ''
  *
  * @typedef {object} OpenArgs
  * @property {string} name              a name of the caller's choice for later calls; opening it again replaces it, and
@@ -44,6 +48,7 @@
  * @property {number} kept
  * @property {number} parameters
  * @property {number} multiply_adds
+ * @property {boolean} threads_pay      for one image
  * @property {number} model_bytes
  * @property {number} activation_bytes
  * @property {object[]} layers
@@ -53,7 +58,8 @@
  * @property {ModelDescription} model
  * @property {boolean} golden           the file holds golden outputs and this engine reproduced them
  * @property {number} bytes             size of the file
- * @property {StartResult} [engine]     only when this model's golden outputs unmasked the variant: what runs from now on
+ * @property {StartResult} [engine]     what runs from now on, if this model changed it: its golden outputs unmasked the
+ *                                      variant, or it is the first for which threads pay
  *
  * @typedef {object} PredictArgs
  * @property {string[]} models          names given at open
@@ -113,17 +119,4 @@
  *             'boardFromRgba' {rgba: Uint8Array, width, height} -> {pixels: Uint8Array(12544), inverted: boolean}
  */
 
-/**
- * A failure with a sentence for the person and a code for the program.
- */
-export class EngineError extends Error {
-    /** @param {string} code @param {string} message */
-    constructor(code, message) {
-        super(message);
-        this.name = 'EngineError';
-        this.code = code;
-    }
-}
-
-/** @type {readonly Variant[]} best first */
-export const VARIANTS = Object.freeze(['relaxed', 'simd', 'scalar']);
+export {}; /* types alone: no browser fetches this file */

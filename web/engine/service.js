@@ -7,8 +7,9 @@
  * @typedef {{result: unknown, transfer?: Transferable[]}} Answer
  */
 import { PmoeEngine } from './engine.js';
+import { EngineError } from './error.js';
+import { VARIANTS } from './features.js';
 import { fetchBytes } from './fetch.js';
-import { EngineError, VARIANTS } from './protocol.js';
 
 const MODEL_CAP = 64 << 20;
 const SHEET_CAP = 64 << 20;
@@ -16,6 +17,7 @@ const PICTURE_CAP = 4 * (1 << 28); // bytes of rgba that pmoe_board_from_rgba ac
 const MOST_MODELS = 64;
 const MOST_NAME = 200;
 const MOST_BATCH = 256;
+const MOST_THREADS = 16;
 const MOST_BUDGET_MS = 60000;
 
 // ---- Arguments ----
@@ -85,10 +87,11 @@ async function file(args, given, from, what, cap, signal) {
 const OPERATIONS = {
     async start(engine, args, signal) {
         const variant = oneOf(args, 'variant', /** @type {const} */ (['auto', ...VARIANTS]));
-        const { wasmBytes } = args;
-        if (wasmBytes === undefined) return { result: await engine.start({ variant, wasmUrl: url(args, 'wasmUrl') }, signal) };
+        const { wasmBytes, threads = 0 } = args;
+        integer({ threads }, 'threads', 0, MOST_THREADS);
+        if (wasmBytes === undefined) return { result: await engine.start({ variant, threads, wasmUrl: url(args, 'wasmUrl') }, signal) };
         if (typeof wasmBytes !== 'object' || !wasmBytes) refuse('wasmBytes', 'files by variant', wasmBytes);
-        return { result: await engine.start({ variant, wasmBytes }, signal) };
+        return { result: await engine.start({ variant, threads, wasmBytes }, signal) };
     },
     async open(engine, args, signal) {
         const name = string(args, 'name');

@@ -126,34 +126,35 @@ function stopped(error) {
 
 /** @param {import('./session.js').Session} running */
 function showEngine(running) {
-  const { variant, checks, demoted, version: release, wasmBytes } = running.started;
+  const { variant, threads, oneThread, checks, demoted, version: release, wasmBytes } = running.started;
   document.documentElement.dataset.engine = variant;
   parts.variant.value = state.wasm;
-  parts.engineLine.textContent = STRINGS.engine(variant, checks);
+  parts.engineLine.textContent = STRINGS.engine(variant, threads, checks);
   const passed = demoted.map((entry) => STRINGS.demoted(entry.variant, entry.reason));
   const facts = [
     ...(passed.length ? passed : [STRINGS.noneDemoted]),
+    ...(oneThread ? [STRINGS.oneThread(oneThread)] : []),
     STRINGS.golden(running.golden(set()), set().models.length),
     STRINGS.version(release, kibibytes(wasmBytes)),
   ];
   parts.engineMore.replaceChildren(...facts.map((text) => html('p', {}, text)));
 }
 
-/** @param {'auto'|import('../engine/protocol.js').Variant} variant */
-async function chooseVariant(variant) {
-  const before = state.wasm;
-  state.wasm = variant;
+/** @param {import('./session.js').Engine} engine */
+async function chooseEngine({ wasm, threads }) {
+  const before = { wasm: state.wasm, threads: state.threads };
+  Object.assign(state, { wasm, threads });
   try {
     if (session) {
-      await session.start(variant);
+      await session.start(state);
       showEngine(session);
       parts.result.clearTimings();
       remember();
       changed();
     } else await start(openSession(state));
   } catch (error) {
-    state.wasm = before;
-    parts.variant.value = before;
+    Object.assign(state, before);
+    parts.variant.value = before.wasm;
     throw error;
   }
 }
@@ -398,7 +399,8 @@ async function measure() {
   try {
     const { timings, clockStepUs } = await session.time(set(), board.pixels, mine.signal);
     if (mine.signal.aborted) return;
-    parts.result.showTimings(timings, STRINGS.measuredHere(`${clockStepUs < 1 ? clockStepUs.toFixed(2) : count(clockStepUs)} ${STRINGS.unit}`));
+    const step = `${clockStepUs < 1 ? clockStepUs.toFixed(2) : count(clockStepUs)} ${STRINGS.unit}`;
+    parts.result.showTimings(timings, STRINGS.measuredHere(step, session.started.threads));
     document.documentElement.dataset.timed = String(version);
   } catch (error) {
     if (!mine.signal.aborted) tell(error);
@@ -510,7 +512,7 @@ function listen() {
   on(parts.pad, 'pmoe-restore', () => beforeDrawing());
   on(parts.pad, 'pmoe-close', closeOverlays);
   on(parts.pad, 'pmoe-samples', () => openSamples(editing));
-  on(parts.variant, 'change', () => chooseVariant(/** @type {any} */ (parts.variant.value)));
+  on(parts.variant, 'change', () => chooseEngine({ ...state, wasm: /** @type {any} */ (parts.variant.value) }));
   on(parts.dismiss, 'click', () => {});
   window.addEventListener('dragover', (event) => event.preventDefault());
   on(window, 'drop', (event) => {
@@ -529,8 +531,8 @@ function listen() {
 async function onAddress() {
   const before = state;
   const { state: next, problems } = readState(location.hash);
-  state = { ...next, wasm: before.wasm, set: before.set };
-  if (next.wasm !== before.wasm) await chooseVariant(next.wasm);
+  state = { ...next, wasm: before.wasm, threads: before.threads, set: before.set };
+  if (next.wasm !== before.wasm || next.threads !== before.threads) await chooseEngine(next);
   if (next.set !== before.set) await chooseSet(next.set);
   else {
     showRouted();

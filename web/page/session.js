@@ -4,8 +4,8 @@
  *
  * @typedef {import('../engine/protocol.js').StartResult} StartResult
  * @typedef {import('../engine/protocol.js').OpenResult} OpenResult
- * @typedef {import('../engine/protocol.js').Variant} Variant
  * @typedef {import('./models.js').BoardSet} BoardSet
+ * @typedef {Pick<import('./state.js').State, 'wasm'|'threads'>} Engine
  * @typedef {(got: number, all: number) => void} OnProgress  bytes so far, of those announced
  */
 import { EngineClient } from '../engine/client.js';
@@ -46,22 +46,22 @@ export class Session {
   /** @type {Map<string, OpenResult>} */
   #opened = new Map();
   /** @type {StartResult} */
-  started = { variant: 'scalar', demoted: [], version: '', checks: 0, wasmBytes: 0 };
+  started = { variant: 'scalar', demoted: [], version: '', checks: 0, wasmBytes: 0, threads: 1, oneThread: '' };
   samples = 0;
 
   /**
    * Start the worker and load what the first prediction needs, all at once.
-   * @param {'auto'|Variant} variant
+   * @param {Engine} engine
    * @param {BoardSet} set
    * @param {OnProgress} onProgress
    * @param {(error: Error) => void} onDied  the worker was lost; this session is of no more use
    */
-  static async open(variant, set, onProgress, onDied) {
+  static async open(engine, set, onProgress, onDied) {
     const session = new Session();
     session.#client.addEventListener('died', (event) => onDied(/** @type {any} */ (event).error));
     const load = fetcher(onProgress);
     try {
-      await Promise.all([session.start(variant), session.#openSheet(load), session.#openModels(set, load)]);
+      await Promise.all([session.start(engine), session.#openSheet(load), session.#openModels(set, load)]);
       return session;
     } catch (error) {
       session.#client.dispose();
@@ -69,9 +69,9 @@ export class Session {
     }
   }
 
-  /** Run this variant; models stay open.  @param {'auto'|Variant} variant */
-  async start(variant) {
-    this.started = await this.#client.call('start', { variant, wasmUrl: URLS.wasm });
+  /** Run this variant; models stay open.  @param {Engine} engine */
+  async start({ wasm, threads }) {
+    this.started = await this.#client.call('start', { variant: wasm, threads, wasmUrl: URLS.wasm });
   }
 
   /** @param {(url: string) => Promise<ArrayBuffer>} load */

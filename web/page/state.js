@@ -4,6 +4,7 @@
  *
  * @typedef {object} State
  * @property {'auto'|import('../engine/protocol.js').Variant} wasm
+ * @property {number} threads   0: as it pays
  * @property {'mosaic'|'mosaic10'} set
  * @property {string} model   routed model shown; '' for the first one of the set
  * @property {number} seed
@@ -20,19 +21,21 @@ const oneOf = (names) => ({
   read: (text) => (names.includes(text) ? text : undefined),
 });
 
-const natural = {
-  expected: `a whole number from 0 to ${LARGEST}`,
+/** @param {number} most */
+const upTo = (most) => ({
+  expected: `a whole number from 0 to ${most}`,
   /** @param {string} text */
-  read: (text) => (/^\d{1,10}$/.test(text) && Number(text) <= LARGEST ? Number(text) : undefined),
-};
+  read: (text) => (/^\d{1,10}$/.test(text) && Number(text) <= most ? Number(text) : undefined),
+});
 
 /** @type {Record<string, {expected: string, read: (text: string) => string|number|undefined, initial: string|number}>} */
 const KEYS = {
-  wasm: { ...oneOf(['auto', 'scalar', 'simd', 'relaxed']), initial: 'auto' },
+  wasm: { ...oneOf(['auto', 'scalar', 'simd', 'simd-threads', 'relaxed', 'relaxed-threads']), initial: 'auto' },
+  threads: { ...upTo(16), initial: 0 },
   set: { ...oneOf(SETS.map((set) => set.id)), initial: SETS[0].id },
   model: { ...oneOf(SETS.flatMap((set) => set.models.slice(1).map((model) => model.id))), initial: '' },
-  seed: { ...natural, initial: 1 },
-  index: { ...natural, initial: 0 },
+  seed: { ...upTo(LARGEST), initial: 1 },
+  index: { ...upTo(LARGEST), initial: 0 },
 };
 
 /**

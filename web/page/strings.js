@@ -16,8 +16,9 @@ export const STRINGS = {
   /* the engine line */
   starting: 'engine: starting',
   loading: (/** @type {string} */ got, /** @type {string} */ all) => `engine: loading weights, ${got} of ${all}`,
-  engine: (/** @type {string} */ variant, /** @type {number} */ checks) =>
-    `engine: wasm ${variant}, 1 thread, self-test ok (${checks} checks)`,
+  engine: (/** @type {string} */ variant, /** @type {number} */ threads, /** @type {number} */ checks) =>
+    `engine: wasm ${variant}, ${threads} thread${threads === 1 ? '' : 's'}, self-test ok (${checks} checks)`,
+  oneThread: (/** @type {string} */ reason) => `One thread: ${reason}.`,
   golden: (/** @type {number} */ good, /** @type {number} */ all) =>
     `Stored outputs reproduced by ${good} of ${all} models.`,
   demoted: (/** @type {string} */ variant, /** @type {string} */ reason) => `wasm ${variant} does not run here: ${reason}`,
@@ -97,8 +98,8 @@ export const STRINGS = {
   ledgerTitle: (/** @type {string} */ dense) => `How many times less than the ${dense}`,
   theory: 'counted',
   here: 'measured',
-  measuredHere: (/** @type {string} */ step) =>
-    `Measured in this browser, one thread, one image at a time; \u00b1 is half the interquartile range; ` +
+  measuredHere: (/** @type {string} */ step, /** @type {number} */ threads) =>
+    `Measured in this browser, ${threads === 1 ? 'one thread' : `up to ${threads} threads`}, one image at a time; \u00b1 is half the interquartile range; ` +
     `smallest step of the clock ${step}.`,
   measuringNow: 'Measuring now.',
   untilThen: (/** @type {string} */ now, /** @type {string} */ recorded) => `${now} Until then: ${recorded[0].toLowerCase()}${recorded.slice(1)}`,
