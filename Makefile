@@ -24,7 +24,7 @@ say = $(if $(V),,@printf '  %-9s %s\n' '$(1)' '$(2)')
 
 # ---- Sources ---------------------------------------------------------------------------------------------------------
 
-LIB_DIRS  := base simd kernels model route image data train study bench
+LIB_DIRS  := base simd kernels model route image data train study bench onnx
 LIB_C     := $(filter-out %_tmpl.c,$(foreach d,$(LIB_DIRS),$(wildcard src/$(d)/*.c) $(wildcard src/$(d)/ref/*.c)))
 TMPL_C    := $(wildcard src/kernels/*_tmpl.c)
 CLI_C     := $(wildcard src/cli/*.c)
