@@ -444,6 +444,26 @@ static pmoe_status check_gated_sum(struct check *c)
     return verify_untouched(c, &y);
 }
 
+static pmoe_status check_scale_shift(struct check *c)
+{
+    int32_t rows = (int32_t)random_below(&c->random, 6), count = c->number, relu = (int32_t)random_below(&c->random, 2);
+    snprintf(c->dims, sizeof c->dims, "%d rows of %d", (int)rows, (int)count);
+    struct array x, scale, shift;
+    struct outputs y;
+    if (!take_filled(c, (size_t)rows * (size_t)count, &x) || !take_filled(c, (size_t)count, &scale) ||
+        !take_filled(c, (size_t)count, &shift) || !take_outputs(c, x.count, &y))
+        return no_memory(c);
+    plant_nan(c, x.at, x.count);
+    plant_nan(c, scale.at, scale.count);
+    plant_nan(c, shift.at, shift.count);
+    for (int t = 0; t < 2 && c->tables[t]; t++)
+        c->tables[t]->scale_shift(y.of[t].at, x.at, scale.at, shift.at, rows, count, relu);
+    for (size_t i = 0; i < x.count; i++) /* product and sum */
+        TRY(verify(c, &y, i, ref_scale_shift(x.at[i], scale.at[i % (size_t)count], shift.at[i % (size_t)count], relu),
+                   2));
+    return verify_untouched(c, &y);
+}
+
 static pmoe_status check_relu(struct check *c)
 {
     size_t count = (size_t)c->number;

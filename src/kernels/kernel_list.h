@@ -51,6 +51,10 @@ K(gated_sum, (float *y, const float *x, const float *gates, float scale, int32_t
 /* y[i] = x[i] > 0 ? x[i] : 0, and NaN where x is NaN */
 K(relu, (float *y, const float *x, size_t count))
 
+/* A batch norm by channel:  y[i * count + c] = act(scale[c] * x[i * count + c] + shift[c]), act as above */
+K(scale_shift,
+  (float *y, const float *x, const float *scale, const float *shift, int32_t rows, int32_t count, int32_t relu))
+
 /* y[i] += a * x[i] */
 K(axpy, (float *y, float a, const float *x, size_t count))
 

@@ -66,6 +66,15 @@ struct ref ref_gated_sum(const float *x, const float *gates, float scale, int32_
     return sum;
 }
 
+struct ref ref_scale_shift(float x, float scale, float shift, int32_t relu)
+{
+    struct ref sum = {shift, fabs(shift)};
+    add_term(&sum, (double)scale * x);
+    if (relu && sum.value < 0)
+        sum.value = 0;
+    return sum;
+}
+
 struct ref ref_axpy(float y, float a, float x)
 {
     return (struct ref){y + (double)a * x, fabs(y) + fabs((double)a * x)};
