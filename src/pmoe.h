@@ -126,6 +126,16 @@ typedef struct pmoe_routing {
 
 pmoe_routing pmoe_run_routing(const pmoe_run *run, int32_t item);
 
+/* Which experts the first mixture sent one image of the last pass to.  Pointers live until the next pass. */
+typedef struct pmoe_mixing {
+    int32_t experts, kept; /* both 0 for a model without a mixture */
+    const int32_t *picks;  /* [kept] expert index, largest score first; ties: the lower index first */
+    const float *gates;    /* [kept] what each one's output was multiplied by */
+    const float *scores;   /* [experts] */
+} pmoe_mixing;
+
+pmoe_mixing pmoe_run_mixing(const pmoe_run *run, int32_t item);
+
 /* Probabilities [classes] from the logits [outputs] of one image: softmax, or for one output (1 - p, p) with
  * p = 1 / (1 + exp(-logit)).  Returns the likeliest class; ties: the lower one. */
 int32_t pmoe_probabilities(const pmoe_model *model, const float *logits, float *probabilities);

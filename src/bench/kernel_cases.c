@@ -115,7 +115,7 @@ pmoe_status kernel_case_time(const struct kernel_case *one, const struct kernels
     struct random random = random_at(seed, RANDOM_CHECK, 0);
     fill_uniform(buffers.input, buffers.inputs, &random);
     fill_uniform(buffers.weights, buffers.weight_count, &random);
-    const int32_t *patch_at = one->model->plan[one->layer].patch_at;
+    const int32_t *patch_at = one->model->plan[one->layer].table;
     for (int32_t i = 0; i < one->rows; i++)
         buffers.rows[i] = buffers.input + (patch_at ? patch_at[i] : 0);
     for (int32_t i = 0; i < count; i++) {

@@ -20,6 +20,7 @@
 enum {
     GRID = 10,                 /* rows and outputs 0 .. 9 in all pairs: every tile shape, and one more */
     SHAPES = GRID * GRID + 12, /* then larger ones that take several tiles */
+    HEIGHTS = 16,              /* positions 0 .. 15 of a convolution: every height of a tile, and more */
     MOST_BLOCKS = 16,
     BORDER = 24, /* poisoned floats beside an array */
 };
@@ -221,16 +222,23 @@ static int take_patches(struct check *c, struct patches *p)
     return 1;
 }
 
+/* Poison, 64-byte aligned, that ends with its memory; NULL when there is none. */
+static float *take_aligned(struct check *c, size_t count)
+{
+    unsigned char *block = take_bytes(c, count * sizeof(float) + 63);
+    if (!block)
+        return NULL;
+    float *at = (float *)(block + (-(uintptr_t)block & 63));
+    poison(at, count);
+    return at;
+}
+
 /* Packed weights for one table; NULL when there is no memory. */
 static float *take_panels(struct check *c, const struct kernels *kernels, const struct patches *p, const float *w)
 {
-    size_t count = packed_count(kernels, p->shape, p->outs);
-    float *block = take_bytes(c, count * sizeof(float) + 63);
-    if (!block)
-        return NULL;
-    float *panels = (float *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
-    poison(panels, count);
-    pack_panels(kernels, p->shape, p->outs, w, panels);
+    float *panels = take_aligned(c, packed_count(kernels, p->shape, p->outs));
+    if (panels)
+        pack_panels(kernels, p->shape, p->outs, w, panels);
     return panels;
 }
 
@@ -272,6 +280,120 @@ static pmoe_status check_patch_forward(struct check *c)
         for (int32_t o = 0; o < p.outs; o++)
             TRY(verify(c, &y, (size_t)(i * step + o), ref_patch_forward(p.x[i], p.shape, w.at, biases, o, relu),
                        roundings));
+    return verify_untouched(c, &y);
+}
+
+/* ---- Convolutions ---- */
+
+struct maps {
+    struct conv_shape shape;
+    int32_t images, first, count;
+    const float **x; /* [images] */
+    int32_t *at;     /* [pixels][taps] */
+    struct array zeros;
+};
+
+/* Each height of a tile and 1 to 4 vectors of outputs; taps anywhere in the map and outside. */
+static void choose_maps(struct check *c, struct maps *m)
+{
+    struct random *random = &c->random;
+    int32_t lanes = c->tables[0]->lanes, vectors = c->number / HEIGHTS % 5;
+    m->count = c->number % HEIGHTS;
+    m->shape = (struct conv_shape){.pixels = 1 + (int32_t)random_below(random, 8),
+                                   .taps = 1 + (int32_t)random_below(random, 5),
+                                   .channels = 1 + (int32_t)random_below(random, 9),
+                                   .outs = vectors * lanes - (int32_t)random_below(random, (uint32_t)lanes)};
+    m->shape.outs = vectors ? m->shape.outs : 0;
+    m->shape.y_pixel = m->shape.outs + (ptrdiff_t)random_below(random, 3);
+    m->shape.y_image = m->shape.pixels * m->shape.y_pixel + (ptrdiff_t)random_below(random, 3);
+    m->first = (int32_t)random_below(random, (uint32_t)(2 * m->shape.pixels));
+    m->images = (m->first + m->count) / m->shape.pixels + 1;
+    snprintf(c->dims, sizeof c->dims, "%d positions from %d, %d pixels, %d taps of %d, %d outputs", (int)m->count,
+             (int)m->first, (int)m->shape.pixels, (int)m->shape.taps, (int)m->shape.channels, (int)m->shape.outs);
+}
+
+/* Maps of runs of `channels` floats with poison between them; the last one ends where the array ends. */
+static int take_maps(struct check *c, struct maps *m)
+{
+    enum { RUNS = 6 };
+    choose_maps(c, m);
+    struct random *random = &c->random;
+    size_t run = (size_t)m->shape.channels, step = run + 1, entries = (size_t)(m->shape.pixels * m->shape.taps);
+    struct array data;
+    m->x = take_bytes(c, (size_t)m->images * sizeof *m->x);
+    m->at = take_bytes(c, entries * sizeof *m->at);
+    if (!m->x || !m->at || !take_input(c, (size_t)m->images * RUNS * step - 1, &data) || !take_input(c, run, &m->zeros))
+        return 0;
+    for (int32_t i = 0; i < m->images * RUNS; i++)
+        fill(c, data.at + (size_t)i * step, run);
+    for (int32_t i = 0; i < m->images; i++)
+        m->x[i] = data.at + random_below(random, (uint32_t)i + 1) * RUNS * step;
+    plant_nan(c, data.at, run);
+    int outside = random_below(random, 3) != 0;
+    for (size_t i = 0; i < entries; i++)
+        m->at[i] = outside && random_below(random, 3) == 0 ? -1 : (int32_t)(random_below(random, RUNS) * step);
+    memset(m->zeros.at, 0, run * sizeof(float));
+    m->shape.zeros = outside ? m->zeros.at : NULL;
+    m->shape.at = m->at;
+    return 1;
+}
+
+static float *take_conv_panels(struct check *c, const struct kernels *kernels, size_t floats, int32_t outs,
+                               const float *w)
+{
+    size_t count = conv_panels_count(kernels, floats, outs);
+    float *panels = take_aligned(c, count);
+    if (panels)
+        conv_pack_panels(kernels, floats, outs, w, panels);
+    return panels;
+}
+
+/* Float of position q, which is a pixel of an image. */
+static size_t position_at(const struct maps *m, int32_t q)
+{
+    return (size_t)(q / m->shape.pixels * m->shape.y_image + q % m->shape.pixels * m->shape.y_pixel);
+}
+
+static pmoe_status check_conv_forward(struct check *c)
+{
+    struct maps m;
+    struct array w, bias, add;
+    struct outputs y;
+    if (!take_maps(c, &m))
+        return no_memory(c);
+    const struct conv_shape *shape = &m.shape;
+    size_t floats = (size_t)(shape->taps * shape->channels), outs = (size_t)shape->outs;
+    size_t all = m.count ? position_at(&m, m.first + m.count - 1) + outs : 0;
+    if (!take_filled(c, floats * outs, &w) || !take_filled(c, outs, &bias) || !take_filled(c, all, &add) ||
+        !take_outputs(c, all, &y))
+        return no_memory(c);
+    plant_nan(c, w.at, shape->zeros ? 0 : w.count);
+    plant_nan(c, bias.at, bias.count);
+    plant_nan(c, add.at, add.count);
+    const float *biases = random_below(&c->random, 2) ? bias.at : NULL;
+    int32_t relu = (int32_t)random_below(&c->random, 2), added = (int32_t)random_below(&c->random, 3);
+    for (int t = 0; t < 2 && c->tables[t]; t++) {
+        const float *panels = take_conv_panels(c, c->tables[t], floats, shape->outs, w.at);
+        if (!panels)
+            return no_memory(c);
+        for (int32_t i = 0; i < m.count && added == 2; i++) {
+            size_t at = position_at(&m, m.first + i);
+            memcpy(y.of[t].at + at, add.at + at, outs * sizeof(float));
+        }
+        c->tables[t]->conv_forward(y.of[t].at, m.x, m.first, m.count, shape, panels, biases,
+                                   added == 2 ? y.of[t].at
+                                   : added    ? add.at
+                                              : NULL,
+                                   relu);
+    }
+    for (int32_t i = 0; i < m.count; i++)
+        for (int32_t o = 0; o < shape->outs; o++) {
+            int32_t q = m.first + i;
+            size_t at = position_at(&m, q) + (size_t)o;
+            struct ref want = ref_conv_forward(m.x[q / shape->pixels], q % shape->pixels, shape, w.at, biases,
+                                               added ? add.at + at : NULL, o, relu);
+            TRY(verify(c, &y, at, want, (double)floats + 2)); /* one product, a sum from the bias on, the addend */
+        }
     return verify_untouched(c, &y);
 }
 
@@ -319,6 +441,26 @@ static pmoe_status check_gated_sum(struct check *c)
         c->tables[t]->gated_sum(y.of[t].at, x.at, gates, scale, rows, count);
     for (int32_t i = 0; i < count; i++) /* a product, a sum over the rows, the scale */
         TRY(verify(c, &y, (size_t)i, ref_gated_sum(x.at, gates, scale, rows, count, i), 1 + rows + 1));
+    return verify_untouched(c, &y);
+}
+
+static pmoe_status check_scale_shift(struct check *c)
+{
+    int32_t rows = (int32_t)random_below(&c->random, 6), count = c->number, relu = (int32_t)random_below(&c->random, 2);
+    snprintf(c->dims, sizeof c->dims, "%d rows of %d", (int)rows, (int)count);
+    struct array x, scale, shift;
+    struct outputs y;
+    if (!take_filled(c, (size_t)rows * (size_t)count, &x) || !take_filled(c, (size_t)count, &scale) ||
+        !take_filled(c, (size_t)count, &shift) || !take_outputs(c, x.count, &y))
+        return no_memory(c);
+    plant_nan(c, x.at, x.count);
+    plant_nan(c, scale.at, scale.count);
+    plant_nan(c, shift.at, shift.count);
+    for (int t = 0; t < 2 && c->tables[t]; t++)
+        c->tables[t]->scale_shift(y.of[t].at, x.at, scale.at, shift.at, rows, count, relu);
+    for (size_t i = 0; i < x.count; i++) /* product and sum */
+        TRY(verify(c, &y, i, ref_scale_shift(x.at[i], scale.at[i % (size_t)count], shift.at[i % (size_t)count], relu),
+                   2));
     return verify_untouched(c, &y);
 }
 

@@ -11,10 +11,20 @@ struct patch_shape {
     int32_t runs, run, step;
 };
 
+/* A convolution's tables: which floats each pixel of its output meets, and where it goes.  A matrix product is a
+ * convolution of one tap. */
+struct conv_shape {
+    int32_t pixels, taps, channels, outs; /* pixels of one image's output; floats that a tap reads; outputs a pixel */
+    const int32_t *at;                    /* [pixels][taps] floats from the image's first; negative: outside */
+    const float *zeros;                   /* [channels] what is read outside; NULL if no tap is */
+    ptrdiff_t y_pixel, y_image;           /* floats from one pixel of y, and from one image of it, to the next */
+};
+
 struct kernels {
     const char *name;   /* "avx2" */
     int32_t lanes;      /* floats in a vector */
     int32_t panel_outs; /* most outputs in one panel of packed weights */
+    int32_t conv_vecs;  /* most vectors of outputs in one panel of a convolution's packed weights */
     int32_t fused;      /* 1: a * b + c rounds once; 0: twice; -1: as the engine likes (relaxed SIMD) */
 #define K(kernel, arguments) void(*kernel) arguments;
 #include "kernel_list.h"

@@ -47,3 +47,28 @@ void pack_panels(const struct kernels *kernels, struct patch_shape shape, int32_
         w += (size_t)width * (size_t)shape.runs * (size_t)shape.run;
     }
 }
+
+static int32_t vectors_of_outs(const struct kernels *kernels, int32_t outs)
+{
+    return outs / kernels->lanes + (outs % kernels->lanes != 0);
+}
+
+size_t conv_panels_count(const struct kernels *kernels, size_t floats, int32_t outs)
+{
+    size_t count;
+    if (!size_mul((size_t)vectors_of_outs(kernels, outs), (size_t)kernels->lanes, &count) ||
+        !size_mul(count, floats, &count))
+        return SIZE_MAX;
+    return count;
+}
+
+void conv_pack_panels(const struct kernels *kernels, size_t floats, int32_t outs, const float *w, float *panels)
+{
+    struct split panel_split = split_evenly(vectors_of_outs(kernels, outs), kernels->conv_vecs);
+    for (int32_t p = 0, first = 0, width; p < panel_split.parts; p++, first += width) {
+        width = split_size(panel_split, p) * kernels->lanes;
+        for (size_t k = 0; k < floats; k++)
+            for (int32_t o = first; o < first + width; o++)
+                *panels++ = o < outs ? w[(size_t)o * floats + k] : 0;
+    }
+}

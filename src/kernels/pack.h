@@ -1,4 +1,4 @@
-/* Weights in the order in which patch_forward eats them.
+/* Weights in the order in which the kernels eat them; first patch_forward.
  *
  * Outputs are split into panels of nearly equal width, at most `panel_outs`; vectors run along the patch, so that
  * narrow experts (5 filters) lose no lanes.  One panel of o outputs, vectors of L lanes, a run of 28 with L = 16:
@@ -21,5 +21,17 @@ size_t packed_count(const struct kernels *kernels, struct patch_shape shape, int
 
 /* w [outs][runs * run] -> panels [packed_count], 64-byte aligned */
 void pack_panels(const struct kernels *kernels, struct patch_shape shape, int32_t outs, const float *w, float *panels);
+
+/* Weights in the order in which conv_forward eats them: vectors run along the outputs, the last one filled up with
+ * zeros, and panels are of nearly equal width, at most `conv_vecs` vectors.  One panel of two vectors, `floats` taps
+ * times channels to an output:
+ *
+ *     float 0: outputs 0 .. L-1, outputs L .. 2L-1
+ *     float 1: ...
+ */
+size_t conv_panels_count(const struct kernels *kernels, size_t floats, int32_t outs); /* SIZE_MAX as above */
+
+/* w [outs][floats] -> panels [conv_panels_count], 64-byte aligned */
+void conv_pack_panels(const struct kernels *kernels, size_t floats, int32_t outs, const float *w, float *panels);
 
 #endif

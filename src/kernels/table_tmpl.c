@@ -5,6 +5,7 @@ const struct kernels KFN(kernels) = {
     .name = VF_NAME,
     .lanes = VF_LANES,
     .panel_outs = VF_TILE_OUTS,
+    .conv_vecs = VF_CONV_VECS,
     .fused = VF_FUSED,
 #define K(kernel, arguments) .kernel = KFN(kernel),
 #include "kernel_list.h"

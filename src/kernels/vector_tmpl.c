@@ -1,4 +1,5 @@
-/* Kernels over plain rows of floats: pooling with gates, ReLU, axpy.  All are bound by memory, so none is tiled. */
+/* Kernels over plain rows of floats: pooling with gates, batch norms, ReLU, axpy.  All are bound by memory, so none is
+ * tiled. */
 #include "tmpl.h"
 
 /* Rows are added in order, each lane on its own, and the scale is applied last. */
@@ -18,6 +19,23 @@ void KFN(gated_sum)(float *y, const float *x, const float *gates, float scale, i
         for (int32_t i = 0; i < rows; i++)
             sum = vf_fma(vf_set1(gates ? gates[i] : 1), vf_load_part(x + (ptrdiff_t)i * count + c, part), sum);
         vf_store_part(y + c, vf_mul(factor, sum), part);
+    }
+}
+
+void KFN(scale_shift)(float *y, const float *x, const float *scale, const float *shift, int32_t rows, int32_t count,
+                      int32_t relu)
+{
+    for (int32_t i = 0; i < rows; i++, x += count, y += count) {
+        int32_t c = 0;
+        for (; c + VF_LANES <= count; c += VF_LANES) {
+            vf value = vf_fma(vf_load(scale + c), vf_load(x + c), vf_load(shift + c));
+            vf_store(y + c, relu ? vf_relu(value) : value);
+        }
+        if (c < count) {
+            vf_part part = vf_part_of(count - c);
+            vf value = vf_fma(vf_load_part(scale + c, part), vf_load_part(x + c, part), vf_load_part(shift + c, part));
+            vf_store_part(y + c, relu ? vf_relu(value) : value, part);
+        }
     }
 }
 

@@ -62,13 +62,23 @@ static void describe_shape(struct json_writer *json, struct shape shape)
     json_close_array(json);
 }
 
+static const char *input_name(const struct graph *graph, int32_t input)
+{
+    return input == GRAPH_IMAGE ? "image" : input == GRAPH_EXPERT ? "patch" : graph->layer[input].name;
+}
+
+static int64_t tensor_count(const struct graph *graph, int32_t tensor)
+{
+    return tensor < 0 ? 0 : graph->tensor[tensor].count;
+}
+
 static void describe_layer(struct json_writer *json, const struct graph *graph, int32_t at)
 {
     const struct layer *layer = &graph->layer[at];
     json_open_object(json, NULL);
     json_add_text(json, "name", layer->name);
     json_add_text(json, "type", layer_type_name(layer->type));
-    json_add_text(json, "input", layer->input == GRAPH_IMAGE ? "image" : graph->layer[layer->input].name);
+    json_add_text(json, "input", input_name(graph, layer->input));
     describe_shape(json, layer->shape);
     if (layer->patch)
         json_add_int(json, "patch", layer->patch);
@@ -76,15 +86,26 @@ static void describe_layer(struct json_writer *json, const struct graph *graph, 
         json_add_int(json, "patches", layer->patches);
     if (layer->experts)
         json_add_int(json, "experts", layer->experts);
-    if (layer->type == LAYER_EXPERT_GROUP) {
+    if (layer->inner) {
         json_add_text(json, "router", graph->layer[layer->router].name);
         json_add_int(json, "kept", layer->kept);
         json_add_text(json, "gate", gate_form_name(layer->gate));
     }
+    if (layer->type == LAYER_EXPERT_GROUP) {
+        json_add_text(json, "gated", gate_place_name(layer->gate_place));
+        json_add_text(json, "dropped", dropped_rule_name(layer->dropped));
+    }
+    if (layer->type == LAYER_CONV) {
+        json_add_int(json, "kernel", layer->kernel);
+        json_add_int(json, "stride", layer->stride);
+        json_add_int(json, "padding", layer->padding);
+    }
+    if (layer->type == LAYER_ADD)
+        json_add_text(json, "with", input_name(graph, layer->with));
     if (layer->type == LAYER_AVG_POOL)
         json_add_text(json, "divisor", pool_divisor_name(layer->divisor));
-    int64_t parameters = (layer->weight < 0 ? 0 : graph->tensor[layer->weight].count) +
-                         (layer->bias < 0 ? 0 : graph->tensor[layer->bias].count);
+    int64_t parameters = tensor_count(graph, layer->weight) + tensor_count(graph, layer->bias) +
+                         tensor_count(graph, layer->mean) + tensor_count(graph, layer->variance);
     json_add_int(json, "parameters", parameters);
     json_add_int(json, "multiply_adds", layer_multiply_adds(graph, at));
     json_close_object(json);
@@ -160,6 +181,18 @@ static void describe_floats(struct json_writer *json, const char *key, const flo
     json_close_array(json);
 }
 
+static void describe_mixing(struct json_writer *json, pmoe_mixing mixing)
+{
+    json_open_object(json, "mixture");
+    json_open_array(json, "picks");
+    for (int32_t j = 0; j < mixing.kept; j++)
+        json_add_int(json, NULL, mixing.picks[j]);
+    json_close_array(json);
+    describe_floats(json, "gates", mixing.gates, mixing.kept);
+    describe_floats(json, "scores", mixing.scores, mixing.experts);
+    json_close_object(json);
+}
+
 static void describe_routes(struct json_writer *json, pmoe_routing routing)
 {
     json_open_array(json, "experts");
@@ -199,6 +232,9 @@ size_t pmoe_run_describe(const pmoe_run *run, int32_t item, const float *logits,
     pmoe_routing routing = pmoe_run_routing(run, item);
     if (routing.experts)
         describe_routes(&json, routing);
+    pmoe_mixing mixing = pmoe_run_mixing(run, item);
+    if (mixing.experts)
+        describe_mixing(&json, mixing);
     json_close_object(&json);
     return json.length;
 }

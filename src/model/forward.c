@@ -1,4 +1,4 @@
-/* Forward passes: one function a layer type, over a batch.
+/* Forward passes: one function a layer type, over a batch, or over what an expert was given.
  *
  * The only thing that a routed layer does and a dense one does not is to write fewer row pointers. */
 #include "model.h"
@@ -6,111 +6,31 @@
 #include "../base/error.h"
 #include "../route/route.h"
 
+#include <math.h>
 #include <string.h>
-
-enum {
-    RUN_MAX_BATCH = 4096,
-    RUN_AT_ONCE = 4, /* boards of 50 KB against second-level caches of 1 MB and more */
-};
-
-/* ---- Opening ---- */
-
-struct run_sizes {
-    size_t rows, by_patch;
-};
-
-static struct run_sizes run_measure(const pmoe_model *model)
-{
-    struct run_sizes sizes = {1, 0};
-    for (int32_t i = 0; i < model->graph.layers; i++) {
-        const struct layer *layer = &model->graph.layer[i];
-        size_t rows = layer->type == LAYER_PATCH_CONV || layer->type == LAYER_PATCH_ROUTER ? (size_t)layer->patches
-                      : layer->type == LAYER_EXPERT_GROUP                                  ? (size_t)layer->kept
-                                                                                           : 1;
-        sizes.rows = rows > sizes.rows ? rows : sizes.rows;
-        if (layer->type == LAYER_PATCH_ROUTER && rows * (size_t)layer->experts > sizes.by_patch)
-            sizes.by_patch = rows * (size_t)layer->experts;
-    }
-    return sizes;
-}
-
-/* count items of `bytes` each for every image; a product that overflows asks for more than any arena has. */
-static void *take_per_image(struct arena *arena, int32_t max_batch, size_t count, size_t bytes)
-{
-    size_t total;
-    if (!size_mul(count, bytes, &total) || !size_mul(total, (size_t)max_batch, &total) || total > SIZE_MAX / 8 ||
-        arena->used > SIZE_MAX / 8)
-        total = SIZE_MAX / 8;
-    return arena_take(arena, total);
-}
-
-static void run_lay_out(pmoe_run *run, struct arena *arena)
-{
-    const pmoe_model *model = run->model;
-    int32_t batch = run->max_batch;
-    struct run_sizes sizes = run_measure(model);
-    run->rows = take_per_image(arena, run->at_once, sizes.rows, sizeof *run->rows);
-    run->by_patch = take_per_image(arena, run->at_once, sizes.by_patch, sizeof(float));
-    run->activations = take_per_image(arena, run->at_once, model->activations, sizeof(float));
-    for (int32_t i = 0; i < model->graph.layers; i++) {
-        const struct layer *layer = &model->graph.layer[i];
-        size_t kept = (size_t)layer->experts * (size_t)layer->kept;
-        if (layer->type == LAYER_PATCH_ROUTER)
-            run->scores[i] =
-                take_per_image(arena, batch, (size_t)layer->experts * (size_t)layer->patches, sizeof(float));
-        if (layer->type == LAYER_EXPERT_GROUP) {
-            run->picks[i] = take_per_image(arena, batch, kept, sizeof(int32_t));
-            run->gates[i] = take_per_image(arena, batch, kept, sizeof(float));
-        }
-    }
-}
-
-pmoe_status pmoe_run_open(const pmoe_model *model, int32_t max_batch, pmoe_run **run, pmoe_error *error)
-{
-    *run = NULL;
-    if (max_batch < 1 || max_batch > RUN_MAX_BATCH)
-        return fail(error, PMOE_E_LIMIT, "run: max_batch is %d, expected 1 to %d", (int)max_batch, RUN_MAX_BATCH);
-    int32_t at_once = model->memory == MODEL_KEEP_ALL || max_batch < RUN_AT_ONCE ? max_batch : RUN_AT_ONCE;
-    pmoe_run counted = {.model = model, .max_batch = max_batch, .at_once = at_once};
-    struct arena arena = {NULL, 0, 0};
-    arena_take(&arena, sizeof counted);
-    run_lay_out(&counted, &arena);
-    void *block = NULL;
-    if (arena.used >= SIZE_MAX / 8 || !arena_open(&arena, arena.used, &model->allocator, &block))
-        return fail(error, PMOE_E_MEMORY, "run: no memory for %d images at a time (%zu bytes)", (int)max_batch,
-                    arena.used);
-    pmoe_run *made = arena_take(&arena, sizeof *made);
-    *made = (pmoe_run){.model = model, .block = block, .bytes = arena.size, .max_batch = max_batch, .at_once = at_once};
-    run_lay_out(made, &arena);
-    *run = made;
-    return PMOE_OK;
-}
-
-void pmoe_run_close(pmoe_run **run)
-{
-    if (!run || !*run)
-        return;
-    pmoe_allocator allocator = (*run)->model->allocator;
-    allocator_give(&allocator, (*run)->block);
-    *run = NULL;
-}
-
-size_t pmoe_run_bytes(const pmoe_run *run)
-{
-    return run->bytes;
-}
 
 /* ---- Where things lie ---- */
 
 float *run_output(const pmoe_run *run, int32_t layer)
 {
-    return run->activations + run->model->plan[layer].out_at * (size_t)run->at_once;
+    const pmoe_model *model = run->model;
+    int32_t stored_by = model->plan[layer].stored_by;
+    if (model->plan[stored_by].in_group) {
+        int32_t group = model->graph.layer[stored_by].group;
+        return run_output(run, group) + (size_t)run->expert_row * (size_t)model->graph.layer[group].shape.c;
+    }
+    return run->activations + model->plan[stored_by].out_at * (size_t)run->at_once;
+}
+
+/* One of a layer's inputs, where it is not read through pointers. */
+static const float *run_source(const pmoe_run *run, int32_t input)
+{
+    return input == GRAPH_IMAGE ? run->images : input == GRAPH_EXPERT ? run->copies : run_output(run, input);
 }
 
 const float *run_input(const pmoe_run *run, int32_t layer)
 {
-    int32_t input = run->model->graph.layer[layer].input;
-    return input == GRAPH_IMAGE ? run->images : run_output(run, input);
+    return run_source(run, run->model->graph.layer[layer].input);
 }
 
 static size_t input_count(const pmoe_run *run, int32_t layer)
@@ -121,25 +41,31 @@ static size_t input_count(const pmoe_run *run, int32_t layer)
 /* Routing of the part under way, in arrays that hold the whole batch. */
 static float *run_scores(const pmoe_run *run, int32_t router)
 {
-    const struct layer *layer = &run->model->graph.layer[router];
-    return run->scores[router] + (size_t)run->first * (size_t)layer->experts * (size_t)layer->patches;
+    struct shape shape = run->model->graph.layer[router].shape;
+    return run->scores[router] + (size_t)run->first * (size_t)shape.a * (size_t)shape.b;
+}
+
+/* Kept places of one image: a group's experts each keep l patches, a mixture keeps experts. */
+static size_t kept_count(const struct layer *layer)
+{
+    return (size_t)layer->kept * (layer->type == LAYER_EXPERT_GROUP ? (size_t)layer->experts : 1);
 }
 
 static int32_t *run_picks(const pmoe_run *run, int32_t group, int32_t item)
 {
-    const struct layer *layer = &run->model->graph.layer[group];
-    return run->picks[group] + ((size_t)run->first + (size_t)item) * (size_t)layer->experts * (size_t)layer->kept;
+    return run->picks[group] + ((size_t)run->first + (size_t)item) * kept_count(&run->model->graph.layer[group]);
 }
 
 static float *run_gates(const pmoe_run *run, int32_t group)
 {
-    const struct layer *layer = &run->model->graph.layer[group];
-    return run->gates[group] + (size_t)run->first * (size_t)layer->experts * (size_t)layer->kept;
+    return run->gates[group] + (size_t)run->first * kept_count(&run->model->graph.layer[group]);
 }
+
+/* ---- Row pointers ---- */
 
 int32_t run_patch_rows(const pmoe_run *run, int32_t layer, const float **rows)
 {
-    const int32_t *patch_at = run->model->plan[layer].patch_at;
+    const int32_t *patch_at = run->model->plan[layer].table;
     int32_t patches = run->model->graph.layer[layer].patches;
     const float *image = run_input(run, layer);
     size_t step = input_count(run, layer);
@@ -152,7 +78,7 @@ int32_t run_patch_rows(const pmoe_run *run, int32_t layer, const float **rows)
 int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const float **rows)
 {
     const struct layer *layer = &run->model->graph.layer[group];
-    const int32_t *patch_at = run->model->plan[group].patch_at;
+    const int32_t *patch_at = run->model->plan[group].table;
     const float *image = run_input(run, group);
     size_t step = input_count(run, group);
     for (int32_t b = 0; b < run->now; b++, image += step, rows += layer->kept) {
@@ -161,6 +87,18 @@ int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const 
             rows[j] = image + patch_at[picks[j]];
     }
     return run->now * layer->kept;
+}
+
+/* First floats of `images` maps or vectors that a layer reads. */
+static const float **whole_inputs(const pmoe_run *run, int32_t layer, int32_t images)
+{
+    if (run->model->graph.layer[layer].input == GRAPH_EXPERT)
+        return run->given;
+    const float *values = run_input(run, layer);
+    size_t step = input_count(run, layer);
+    for (int32_t i = 0; i < images; i++)
+        run->rows[i] = values + (size_t)i * step;
+    return run->rows;
 }
 
 int32_t run_vector_rows(const pmoe_run *run, int32_t layer, const float **rows)
@@ -172,6 +110,22 @@ int32_t run_vector_rows(const pmoe_run *run, int32_t layer, const float **rows)
     return run->now;
 }
 
+/* Patches of `images` maps inside of an expert, or of a whole layer. */
+static const float **patch_rows(const pmoe_run *run, int32_t layer, int32_t images)
+{
+    const int32_t *patch_at = run->model->plan[layer].table;
+    int32_t patches = run->model->graph.layer[layer].patches;
+    if (run->model->graph.layer[layer].input == GRAPH_EXPERT && patches == 1)
+        return run->given;
+    const float *map = run_input(run, layer);
+    size_t step = input_count(run, layer);
+    int given = run->model->graph.layer[layer].input == GRAPH_EXPERT;
+    for (int32_t i = 0; i < images; i++)
+        for (int32_t j = 0; j < patches; j++)
+            run->rows[i * patches + j] = (given ? run->given[i] : map + (size_t)i * step) + patch_at[j];
+    return run->rows;
+}
+
 int32_t pool_divisor_value(const struct graph *graph, int32_t pool)
 {
     const struct layer *layer = &graph->layer[pool];
@@ -179,24 +133,91 @@ int32_t pool_divisor_value(const struct graph *graph, int32_t pool)
     return layer->divisor == POOL_BY_KEPT && in.kind == SHAPE_ROUTED ? in.b : layer->patches;
 }
 
-/* ---- Layers ---- */
+/* ---- Layers over `images` maps or vectors; inside of experts with the weights of the expert under way ---- */
 
-static void forward_matrix(pmoe_run *run, int32_t at, int32_t rows)
+static int32_t matrix_of(const pmoe_run *run, int32_t at)
+{
+    return run->model->graph.layer[at].group < 0 ? 0 : run->expert;
+}
+
+static const float *panels_of(const pmoe_run *run, int32_t at)
 {
     const struct layer_plan *plan = &run->model->plan[at];
-    run->model->kernels->patch_forward(run_output(run, at), plan->outs, run->rows, rows, plan->patch, plan->panels,
-                                       plan->bias, plan->outs, plan->relu);
+    return plan->panels + (size_t)matrix_of(run, at) * plan->panel_floats;
 }
+
+static const float *bias_of(const pmoe_run *run, int32_t at)
+{
+    const struct layer_plan *plan = &run->model->plan[at];
+    return plan->bias ? plan->bias + (size_t)matrix_of(run, at) * (size_t)plan->outs : NULL;
+}
+
+static void forward_matrix(pmoe_run *run, int32_t at, const float *const *x, int32_t rows, float *y)
+{
+    const struct layer_plan *plan = &run->model->plan[at];
+    run->model->kernels->patch_forward(y, plan->outs, x, rows, plan->patch, panels_of(run, at), bias_of(run, at),
+                                       plan->outs, plan->relu);
+}
+
+static void forward_conv(pmoe_run *run, int32_t at, int32_t images)
+{
+    const struct layer_plan *plan = &run->model->plan[at];
+    const struct conv_call call = {.conv = &plan->conv,
+                                   .table = plan->table,
+                                   .panels = panels_of(run, at),
+                                   .bias = bias_of(run, at),
+                                   .x = whole_inputs(run, at, images),
+                                   .images = images,
+                                   .add = plan->adds ? run_source(run, plan->addend) : NULL,
+                                   .relu = plan->relu,
+                                   .y = run_output(run, at),
+                                   .scratch = run->scratch};
+    conv_run(run->model->kernels, &call, run->pool);
+}
+
+static void forward_norm(pmoe_run *run, int32_t at, int32_t images)
+{
+    const struct layer_plan *plan = &run->model->plan[at];
+    struct shape shape = run->model->graph.layer[at].shape;
+    size_t norm = (size_t)matrix_of(run, at) * (size_t)shape.c;
+    run->model->kernels->scale_shift(run_output(run, at), run_input(run, at), plan->scale + norm, plan->bias + norm,
+                                     images * shape.a * shape.b, shape.c, plan->relu);
+}
+
+static void forward_add(pmoe_run *run, int32_t at, int32_t images)
+{
+    size_t count = (size_t)images * (size_t)shape_count(run->model->graph.layer[at].shape);
+    float *out = run_output(run, at);
+    memcpy(out, run_input(run, at), count * sizeof *out);
+    run->model->kernels->axpy(out, 1, run_source(run, run->model->graph.layer[at].with), count);
+}
+
+static void forward_relu(pmoe_run *run, int32_t at, int32_t images)
+{
+    size_t count = (size_t)images * (size_t)shape_count(run->model->graph.layer[at].shape);
+    run->model->kernels->relu(run_output(run, at), run_input(run, at), count);
+}
+
+/* Eq. 5's sum over all patches. */
+static void forward_pool(pmoe_run *run, int32_t at, int32_t images)
+{
+    struct shape in = graph_input_shape(&run->model->graph, at);
+    float scale = 1.0f / (float)pool_divisor_value(&run->model->graph, at);
+    const float *from = run_input(run, at);
+    float *out = run_output(run, at);
+    for (int32_t i = 0; i < images; i++, from += in.a * in.b * in.c, out += in.c)
+        run->model->kernels->gated_sum(out, from, NULL, scale, in.a * in.b, in.c);
+}
+
+/* ---- Routing ---- */
 
 /* Scores come from the kernel by patch, [n][k]; everyone after wants them by expert. */
 static void forward_router(pmoe_run *run, int32_t at)
 {
     const struct layer *layer = &run->model->graph.layer[at];
-    const struct layer_plan *plan = &run->model->plan[at];
     int32_t experts = layer->experts, patches = layer->patches;
     int32_t rows = run_patch_rows(run, at, run->rows);
-    run->model->kernels->patch_forward(run->by_patch, experts, run->rows, rows, plan->patch, plan->panels, NULL,
-                                       experts, 0);
+    forward_matrix(run, at, run->rows, rows, run->by_patch);
     const float *from = run->by_patch;
     float *scores = run_scores(run, at);
     for (int32_t b = 0; b < run->now; b++, scores += (size_t)experts * (size_t)patches)
@@ -205,67 +226,189 @@ static void forward_router(pmoe_run *run, int32_t at)
                 scores[s * patches + j] = from[s];
 }
 
-static void forward_group(pmoe_run *run, int32_t at)
+/* Paper 2's code: minus the mean, over the unbiased deviation + 1e-5. */
+static void standardise(float *scores, int32_t experts)
+{
+    float mean = 0, squares = 0;
+    for (int32_t e = 0; e < experts; e++)
+        mean += scores[e];
+    mean /= (float)experts;
+    for (int32_t e = 0; e < experts; e++)
+        squares += (scores[e] - mean) * (scores[e] - mean);
+    float deviation = sqrtf(squares / (float)(experts - 1)) + 1e-5f;
+    for (int32_t e = 0; e < experts; e++)
+        scores[e] = (scores[e] - mean) / deviation;
+}
+
+static void forward_sample_router(pmoe_run *run, int32_t at)
 {
     const struct layer *layer = &run->model->graph.layer[at];
-    const struct layer_plan *plan = &run->model->plan[at];
+    float *scores = run_scores(run, at);
+    forward_matrix(run, at, whole_inputs(run, at, run->now), run->now, scores);
+    for (int32_t b = 0; layer->normalise && b < run->now; b++)
+        standardise(scores + (size_t)b * (size_t)layer->experts, layer->experts);
+}
+
+/* Top-l and gates: `lists` lists of n scores, one after the other. */
+static void route(pmoe_run *run, int32_t group, int32_t lists, int32_t n)
+{
+    const struct layer *layer = &run->model->graph.layer[group];
     const float *scores = run_scores(run, layer->router);
-    int32_t *picks = run_picks(run, at, 0);
-    float *gates = run_gates(run, at);
-    for (int32_t i = 0; i < run->now * layer->experts; i++) {
-        route_top(scores, layer->patches, layer->kept, picks);
-        route_gates(layer->gate, scores, layer->patches, picks, layer->kept, gates);
-        scores += layer->patches;
+    int32_t *picks = run_picks(run, group, 0);
+    float *gates = run_gates(run, group);
+    for (int32_t i = 0; i < lists; i++) {
+        route_top(scores, n, layer->kept, picks);
+        route_gates(layer->gate, scores, n, picks, layer->kept, gates);
+        scores += n;
         picks += layer->kept;
         gates += layer->kept;
     }
-    float *out = run_output(run, at);
-    for (int32_t s = 0; s < layer->experts; s++) {
-        int32_t rows = run_kept_rows(run, at, s, run->rows);
-        const float *bias = plan->bias ? plan->bias + s * layer->filters : NULL;
-        run->model->kernels->patch_forward(out, layer->filters, run->rows, rows, plan->patch,
-                                           plan->panels + (size_t)s * plan->panel_floats, bias, layer->filters,
-                                           plan->relu);
-        out += (size_t)rows * (size_t)layer->filters;
+}
+
+/* ---- Experts ---- */
+
+static void forward_whole(pmoe_run *run, int32_t at, int32_t images);
+
+static void forward_stack(pmoe_run *run, int32_t group, int32_t images)
+{
+    for (int32_t i = group + 1; i <= graph_stack_end(&run->model->graph, group); i++)
+        forward_whole(run, i, images);
+}
+
+/* What the expert was given becomes maps or vectors one behind the other, times their gates where those are on inputs.
+ */
+static void copy_given(pmoe_run *run, int32_t group, int32_t images)
+{
+    const struct layer *layer = &run->model->graph.layer[group];
+    struct shape in = graph_input_shape(&run->model->graph, group);
+    int32_t high = layer->type == LAYER_EXPERT_GROUP ? layer->patch : 1, run_floats = high * in.c, row = in.b * in.c;
+    float *to = run->copies;
+    for (int32_t i = 0; i < images; i++) {
+        const float *from = run->given[i];
+        float gate = 1;
+        if (layer->gate_place == GATE_ON_INPUT) {
+            int32_t list = i / layer->kept * layer->experts + run->expert;
+            gate = run_gates(run, group)[list * layer->kept + i % layer->kept];
+        }
+        run->given[i] = to;
+        for (int32_t y = 0; y < high; y++, from += row, to += run_floats)
+            for (int32_t x = 0; x < run_floats; x++)
+                to[x] = gate * from[x];
     }
 }
 
-/* Eq. 1's sum over J_s with its gates, or eq. 5's over all patches. */
-static void forward_pool(pmoe_run *run, int32_t at)
+static void forward_group(pmoe_run *run, int32_t at)
+{
+    const struct layer *layer = &run->model->graph.layer[at];
+    route(run, at, run->now * layer->experts, layer->patches);
+    for (run->expert = 0; run->expert < layer->experts; run->expert++) {
+        run->expert_row = run->expert * run->now * layer->kept;
+        int32_t images = run_kept_rows(run, at, run->expert, run->given);
+        if (run->model->plan[at].copies)
+            copy_given(run, at, images);
+        forward_stack(run, at, images);
+    }
+    run->expert = run->expert_row = 0;
+}
+
+/* Eq. 1's sum over J_s with its gates, dropped patches included where they are zeros to the experts. */
+static void forward_group_pool(pmoe_run *run, int32_t at)
 {
     const struct kernels *kernels = run->model->kernels;
-    const struct layer *layer = &run->model->graph.layer[at];
-    struct shape in = graph_input_shape(&run->model->graph, at);
+    const struct layer *layer = &run->model->graph.layer[at], *group = &run->model->graph.layer[layer->input];
+    struct shape in = group->shape;
     float scale = 1.0f / (float)pool_divisor_value(&run->model->graph, at);
-    const float *from = run_input(run, at);
+    float dropped = (float)(group->patches - group->kept) * scale;
+    const float *constant = run->model->plan[layer->input].constant;
+    const float *from = run_input(run, at), *gates = run_gates(run, layer->input);
     float *out = run_output(run, at);
-    if (in.kind == SHAPE_MAP) {
-        for (int32_t b = 0; b < run->now; b++, from += in.a * in.b * in.c, out += in.c)
-            kernels->gated_sum(out, from, NULL, scale, in.a * in.b, in.c);
-        return;
-    }
     for (int32_t s = 0; s < in.a; s++)
         for (int32_t b = 0; b < run->now; b++, from += in.b * in.c) {
             size_t of_image = (size_t)b * (size_t)in.a + (size_t)s;
-            kernels->gated_sum(out + of_image * (size_t)in.c, from,
-                               run_gates(run, layer->input) + of_image * (size_t)in.b, scale, in.b, in.c);
+            float *to = out + of_image * (size_t)in.c;
+            kernels->gated_sum(to, from, group->gate_place == GATE_ON_OUTPUT ? gates + of_image * (size_t)in.b : NULL,
+                               scale, in.b, in.c);
+            if (constant)
+                kernels->axpy(to, dropped, constant + (size_t)s * (size_t)in.c, (size_t)in.c);
         }
+}
+
+/* Images by expert, not experts by image: each expert's weights are read once for all images that keep it. */
+static int32_t gather_kept(pmoe_run *run, int32_t at)
+{
+    const struct layer *layer = &run->model->graph.layer[at];
+    const int32_t *picks = run_picks(run, at, 0);
+    const float *values = run_input(run, at);
+    size_t step = input_count(run, at);
+    int32_t images = 0;
+    for (int32_t b = 0; b < run->now; b++, values += step)
+        for (int32_t j = 0; j < layer->kept; j++, picks++)
+            if (*picks == run->expert) {
+                run->given[images] = values;
+                run->from[images++] = b * layer->kept + j;
+            }
+    return images;
+}
+
+static void forward_mixture(pmoe_run *run, int32_t at)
+{
+    const struct layer *layer = &run->model->graph.layer[at];
+    int32_t outs = layer->shape.c, end = graph_stack_end(&run->model->graph, at);
+    float *out = run_output(run, at);
+    const float *gates = run_gates(run, at);
+    route(run, at, run->now, layer->experts);
+    memset(out, 0, (size_t)run->now * (size_t)outs * sizeof *out);
+    for (run->expert = 0; run->expert < layer->experts; run->expert++) {
+        int32_t images = gather_kept(run, at);
+        if (!images)
+            continue;
+        if (run->model->plan[at].copies)
+            copy_given(run, at, images);
+        forward_stack(run, at, images);
+        const float *made = run_output(run, end);
+        for (int32_t i = 0; i < images; i++, made += outs)
+            run->model->kernels->axpy(out + (size_t)(run->from[i] / layer->kept) * (size_t)outs, gates[run->from[i]],
+                                      made, (size_t)outs);
+    }
+    run->expert = 0;
+}
+
+/* ---- Passes ---- */
+
+/* A layer that treats each map or vector alike, inside of experts or not. */
+static void forward_whole(pmoe_run *run, int32_t at, int32_t images)
+{
+    if (run->model->plan[at].stored_by != at)
+        return;
+    switch (run->model->graph.layer[at].type) {
+    case LAYER_CONV: forward_conv(run, at, images); break;
+    case LAYER_PATCH_CONV:
+        forward_matrix(run, at, patch_rows(run, at, images), images * run->model->graph.layer[at].patches,
+                       run_output(run, at));
+        break;
+    case LAYER_LINEAR: forward_matrix(run, at, whole_inputs(run, at, images), images, run_output(run, at)); break;
+    case LAYER_BATCH_NORM: forward_norm(run, at, images); break;
+    case LAYER_ADD: forward_add(run, at, images); break;
+    case LAYER_RELU: forward_relu(run, at, images); break;
+    case LAYER_AVG_POOL: forward_pool(run, at, images); break;
+    default: break; /* routers, groups and mixtures are not inside of experts */
+    }
 }
 
 static void forward_layer(pmoe_run *run, int32_t at)
 {
-    const struct layer_plan *plan = &run->model->plan[at];
     switch (run->model->graph.layer[at].type) {
-    case LAYER_PATCH_CONV: forward_matrix(run, at, run_patch_rows(run, at, run->rows)); break;
-    case LAYER_LINEAR: forward_matrix(run, at, run_vector_rows(run, at, run->rows)); break;
     case LAYER_PATCH_ROUTER: forward_router(run, at); break;
+    case LAYER_SAMPLE_ROUTER: forward_sample_router(run, at); break;
     case LAYER_EXPERT_GROUP: forward_group(run, at); break;
-    case LAYER_AVG_POOL: forward_pool(run, at); break;
-    case LAYER_RELU:
-        if (!plan->folded)
-            run->model->kernels->relu(run_output(run, at), run_input(run, at),
-                                      (size_t)plan->out_count * (size_t)run->now);
-        break;
+    case LAYER_MIXTURE: forward_mixture(run, at); break;
+    case LAYER_AVG_POOL:
+        if (graph_input_shape(&run->model->graph, at).kind == SHAPE_ROUTED) {
+            forward_group_pool(run, at);
+            break;
+        }
+        /* fall through */
+    default: forward_whole(run, at, run->now); break;
     }
 }
 
@@ -280,24 +423,56 @@ pmoe_status pmoe_forward(pmoe_run *run, const float *images, int32_t batch, floa
         int32_t left = batch - run->first;
         run->now = left < run->at_once ? left : run->at_once;
         run->images = images + (size_t)run->first * image;
-        for (int32_t i = 0; i < graph->layers; i++)
-            forward_layer(run, i);
-        memcpy(logits + (size_t)run->first * (size_t)graph->outputs, run_output(run, graph->layers - 1),
+        for (int32_t i = 0; i <= graph->last; i++)
+            if (graph->layer[i].group < 0)
+                forward_layer(run, i);
+        memcpy(logits + (size_t)run->first * (size_t)graph->outputs, run_output(run, graph->last),
                (size_t)run->now * (size_t)graph->outputs * sizeof *logits);
     }
     run->first = 0; /* what training reads next is the whole batch, which was one part */
     return PMOE_OK;
 }
 
-pmoe_routing pmoe_run_routing(const pmoe_run *run, int32_t item)
+/* ---- Constants ---- */
+
+static void find_constant(pmoe_run *run, int32_t at, const float *zeros)
 {
-    int32_t group = run->model->routed;
-    if (group < 0 || item < 0 || item >= run->batch)
-        return (pmoe_routing){0, 0, 0, NULL, NULL, NULL};
-    const struct layer *layer = &run->model->graph.layer[group];
-    size_t kept = (size_t)item * (size_t)layer->experts * (size_t)layer->kept;
-    size_t scored = (size_t)item * (size_t)layer->experts * (size_t)layer->patches;
-    return (pmoe_routing){layer->experts,           layer->kept,
-                          layer->patches,           run->picks[group] + kept,
-                          run->gates[group] + kept, run->scores[layer->router] + scored};
+    const struct layer *layer = &run->model->graph.layer[at];
+    float *constant = run->model->plan[at].constant;
+    run->now = 1;
+    run->first = 0;
+    for (run->expert = 0; run->expert < layer->experts; run->expert++, constant += layer->shape.c) {
+        run->expert_row = 0;
+        run->given[0] = zeros;
+        if (run->model->plan[at].copies)
+            copy_given(run, at, 1);
+        forward_stack(run, at, 1);
+        memcpy(constant, run_output(run, at), (size_t)layer->shape.c * sizeof *constant);
+    }
+    run->expert = 0;
+}
+
+pmoe_status model_find_constants(pmoe_model *model, pmoe_error *error)
+{
+    for (int32_t i = 0; i < model->graph.layers; i++) {
+        if (!model->plan[i].constant)
+            continue;
+        pmoe_run *run;
+        TRY(pmoe_run_open(model, 1, &run, error));
+        size_t bytes = input_count(run, i) * sizeof(float);
+        float *zeros = allocator_take(&model->allocator, bytes);
+        pmoe_status status = PMOE_OK;
+        if (zeros) {
+            memset(zeros, 0, bytes);
+            memset(run_gates(run, i), 0, kept_count(&model->graph.layer[i]) * sizeof(float));
+            find_constant(run, i, zeros);
+        } else {
+            status =
+                fail(error, PMOE_E_MEMORY, "model \"%s\": no scratch memory (%zu bytes)", model->graph.name, bytes);
+        }
+        allocator_give(&model->allocator, zeros);
+        pmoe_run_close(&run);
+        TRY(status);
+    }
+    return PMOE_OK;
 }

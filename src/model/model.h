@@ -3,26 +3,37 @@
 #define PMOE_MODEL_H
 
 #include "../base/memory.h"
+#include "../kernels/conv.h"
 #include "../kernels/kernels.h"
 #include "graph.h"
 
+/* How one layer is carried out.  A batch norm, a sum or a ReLU that the layer before can do while it stores its result
+ * is folded into that layer: it has no work and no memory of its own. */
 struct layer_plan {
-    struct patch_shape patch; /* conv, router, group, linear: how a row of the input lies in memory */
-    int32_t outs;             /* outputs of one packed matrix: filters, experts, or a group's filters per expert */
-    int32_t matrices;         /* packed matrices: experts of a group, else 1 */
+    struct patch_shape patch; /* patch_conv, routers, linear: how a row of the input lies in memory */
+    struct conv conv;         /* conv */
+    int32_t outs;             /* outputs of one packed matrix: filters or experts */
+    int32_t matrices;         /* packed matrices: one an expert inside of experts, else 1 */
     size_t panel_floats;      /* of one matrix */
     float *panels;            /* [matrices][panel_floats] */
-    float *bias;              /* [matrices][outs] or NULL */
-    int32_t *patch_at;        /* [patches] offset of a patch's first float in the input map; conv, router, group */
-    int32_t relu;             /* apply ReLU while storing: the next layer is one and nobody else reads this */
-    int32_t folded;           /* this ReLU is done by the layer before; it has no work and no memory of its own */
-    int64_t out_count;        /* floats of one image's output, as stored */
-    size_t out_at;            /* offset in a run's activations, in floats per image of a batch; lifetimes share */
+    float *bias;              /* [matrices][outs] or NULL; a batch norm's shift */
+    float *scale;             /* batch_norm that is not folded: [matrices][channels] */
+    int32_t *table;       /* conv: its offsets (conv.h); patch layers and groups: [patches] offset of a patch's first
+                             float in the input map */
+    float *constant;      /* group whose dropped patches are zeros: [experts][c], what an expert makes of one */
+    int32_t norm;         /* the batch_norm folded into this one's weights, or -1 */
+    int32_t relu;         /* apply ReLU while storing */
+    int32_t adds, addend; /* conv: whether it adds another layer's output before that, and whose */
+    int32_t stored_by;    /* the layer that stores this one's output: itself, or the one it is folded into */
+    int32_t in_group;     /* it is the last of its stack and stores into its group's output */
+    int32_t copies;       /* group: a layer other than a convolution reads the patches, so they are copied first */
+    int64_t out_count;    /* floats of one image's output, as stored; of inner layers for one expert at a time */
+    size_t out_at;        /* offset in a run's activations, in floats per image of a batch; lifetimes share */
 };
 
 enum model_memory {
-    MODEL_SHARE_MEMORY, /* outputs whose lifetimes do not meet share memory: inference */
-    MODEL_KEEP_ALL,     /* every output stays readable after a pass: training */
+    MODEL_SHARE_MEMORY, /* outputs whose lifetimes do not meet share memory, layers are folded: inference */
+    MODEL_KEEP_ALL,     /* every output stays readable after a pass, only ReLUs are folded: training */
 };
 
 struct pmoe_model {
@@ -35,6 +46,7 @@ struct pmoe_model {
     enum model_memory memory;
     size_t activations; /* floats per image of all outputs, lifetimes overlaid */
     int32_t routed;     /* index of the first expert group, or -1 */
+    int32_t mixed;      /* index of the first mixture, or -1 */
     char *metadata;     /* the file's metadata object as JSON text, or "{}" */
 };
 
@@ -43,13 +55,25 @@ PMOE_MUST_USE pmoe_status model_create(const struct graph *graph, const char *me
                                        enum model_memory memory, const pmoe_options *options, pmoe_model **model,
                                        pmoe_error *error);
 
+/* Decide how each layer is carried out, and where its output lies (plan.c). */
+void model_plan(pmoe_model *model);
+
+/* ---- Weights (weights.c) ---- */
+
 /* Tensors are [..][channels][patch][patch] in files, PyTorch's order, and [..][patch][patch][channels] in memory, the
  * order of a patch's floats.  Both ways for row `tensor` of the table; file_bytes may be unaligned. */
 void tensor_from_file(const struct graph *graph, int32_t tensor, const unsigned char *file_bytes, float *values);
 void tensor_to_file(const struct graph *graph, int32_t tensor, const float *values, float *file_values);
 
-/* Put new values of one layer in place, in memory's order.  bias is ignored where the layer has none. */
+/* Put new values of one layer in place, in memory's order.  bias is ignored where the plan has none. */
 void model_pack(pmoe_model *model, int32_t layer, const float *weight, const float *bias);
+
+/* All weights of a file, whose tensors must be the layers' tensors. */
+struct safetensors;
+PMOE_MUST_USE pmoe_status model_load_weights(pmoe_model *model, const struct safetensors *view, pmoe_error *error);
+
+/* What experts make of a patch of zeros, for groups that need it; after their weights (forward.c). */
+PMOE_MUST_USE pmoe_status model_find_constants(pmoe_model *model, pmoe_error *error);
 
 /* ---- A run, as training sees it ---- */
 
@@ -57,21 +81,29 @@ struct pmoe_run {
     const pmoe_model *model;
     void *block;
     size_t bytes;
+    struct pool *pool; /* NULL: one thread */
     int32_t max_batch, batch;
     int32_t at_once;    /* images that pass all layers together: a batch goes in parts, so that an image is still in the
                            cache when experts read it after the router; training, which keeps outputs, passes it whole */
     int32_t first, now; /* the part under way: images first .. first + now - 1 */
     float *activations; /* [model->activations * at_once], layers at plan.out_at * at_once */
     const float **rows; /* pointers for one kernel call */
-    float *by_patch;    /* router scores as the kernel leaves them, [now * n][k] */
-    const float *images;              /* of the part under way; afterwards of the last one */
+    const float **given; /* the patches or vectors of the expert under way */
+    int32_t *from;       /* mixture: the kept place, image * kept + j, that each of those came from */
+    float *copies;       /* those patches where they are copied */
+    float *scratch;      /* of convolutions */
+    float *by_patch;     /* router scores as the kernel leaves them, [now * n][k] */
+    const float *images; /* of the part under way; afterwards of the last one */
+    int32_t expert;      /* under way; its outputs begin at this row of the group's */
+    int32_t expert_row;
     float *scores[GRAPH_MAX_LAYERS];  /* routers: [batch][k][n] */
-    int32_t *picks[GRAPH_MAX_LAYERS]; /* groups: [batch][k][l] */
-    float *gates[GRAPH_MAX_LAYERS];   /* groups: [batch][k][l] */
+    int32_t *picks[GRAPH_MAX_LAYERS]; /* groups: [batch][k][l] patches; mixtures: [batch][kept] experts */
+    float *gates[GRAPH_MAX_LAYERS];   /* likewise */
 };
 
-/* Output of a layer for the part under way.  Expert groups: [k][now][l][filters], before gates, which the pool applies;
- * all others [now][...].  A folded ReLU's output is that of the layer before it. */
+/* Output of a layer for the part under way.  Expert groups: [k][now][l][c], before gates on outputs, which the pool
+ * applies; inner layers: [rows][...] of the expert under way; all others [now][...].  A folded layer's output is that
+ * of the layer that stores it. */
 float *run_output(const pmoe_run *run, int32_t layer);
 const float *run_input(const pmoe_run *run, int32_t layer); /* the image, or the output of the layer it reads */
 

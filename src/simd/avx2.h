@@ -9,6 +9,7 @@
 enum { VF_LANES = 8, VF_FUSED = 1 };
 enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 15, VF_PAIR_ROWS = 2 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 2 }; /* 12 sums, 2 inputs, 1 factor */
+enum { VF_CONV_PIXELS = 6, VF_CONV_VECS = 2 };
 
 typedef __m256 vf;
 typedef __m256i vf_part; /* all ones in the lanes that count */
@@ -26,6 +27,11 @@ static inline vf vf_set1(float a)
 static inline vf vf_load(const float *p)
 {
     return _mm256_loadu_ps(p);
+}
+
+static inline vf vf_load_splat(const float *p)
+{
+    return _mm256_broadcast_ss(p);
 }
 
 static inline vf vf_load_part(const float *p, vf_part part)

@@ -7,6 +7,7 @@
  *                   sums, inputs and one weight may take
  *     VF_PAIR_ROWS  patch_forward: tiles of so few rows take two panels at once
  *     VF_GRADIENT_* patch_gradient: outputs, and vectors along the patch
+ *     VF_CONV_*     conv_forward: most pixels and most vectors of outputs (a panel's width) of a tile
  *
  * Tile sizes belong to the number of registers, so they live here; they were chosen by measuring (kernels/SPEED.md).
  *
@@ -24,6 +25,7 @@
 enum { VF_LANES = 4, VF_FUSED = 0 };
 enum { VF_TILE_ROWS = 1, VF_TILE_OUTS = 2, VF_TILE_REGISTERS = 15, VF_PAIR_ROWS = 0 };
 enum { VF_GRADIENT_OUTS = 2, VF_GRADIENT_VECS = 1 };
+enum { VF_CONV_PIXELS = 2, VF_CONV_VECS = 2 };
 
 typedef struct vf {
     float v[VF_LANES];
@@ -43,6 +45,11 @@ static inline vf vf_set1(float a)
 static inline vf vf_load(const float *p)
 {
     return (vf){{p[0], p[1], p[2], p[3]}};
+}
+
+static inline vf vf_load_splat(const float *p) /* one float in all lanes */
+{
+    return vf_set1(*p);
 }
 
 static inline vf vf_load_part(const float *p, vf_part part) /* zeros in the other lanes */

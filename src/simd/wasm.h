@@ -25,6 +25,11 @@ static inline vf vf_load(const float *p)
     return wasm_v128_load(p);
 }
 
+static inline vf vf_load_splat(const float *p)
+{
+    return wasm_v128_load32_splat(p);
+}
+
 static inline vf vf_load_lanes(const float *p, int32_t count)
 {
     vf a = wasm_v128_load32_zero(p);

@@ -16,9 +16,11 @@ static void lane_lay_out(struct lane *lane, const pmoe_model *model, size_t batc
     for (int32_t i = 0; i < graph->layers; i++) {
         const struct layer *layer = &graph->layer[i];
         size_t experts = batch * (size_t)layer->experts;
-        lane->doutput[i] = model->plan[i].folded
-                               ? lane->doutput[layer->input]
-                               : arena_take(arena, batch * (size_t)model->plan[i].out_count * sizeof(float));
+        int32_t stored_by = model->plan[i].stored_by;
+        if (model->plan[stored_by].in_group)
+            stored_by = layer->group; /* an expert's outputs lie in its group's */
+        lane->doutput[i] = stored_by < i ? lane->doutput[stored_by]
+                                         : arena_take(arena, batch * (size_t)model->plan[i].out_count * sizeof(float));
         if (layer->type == LAYER_EXPERT_GROUP)
             lane->dgates[i] = arena_take(arena, experts * (size_t)layer->kept * sizeof(float));
         if (layer->type == LAYER_PATCH_ROUTER)
@@ -60,7 +62,8 @@ void lane_clear(struct lane *lane)
     size_t batch = (size_t)lane->run->batch;
     for (int32_t i = 0; i < model->graph.layers; i++) {
         const struct layer *layer = &model->graph.layer[i];
-        memset(lane->doutput[i], 0, batch * (size_t)model->plan[i].out_count * sizeof(float));
+        if (layer->group < 0)
+            memset(lane->doutput[i], 0, batch * (size_t)model->plan[i].out_count * sizeof(float));
         if (layer->type == LAYER_PATCH_ROUTER)
             memset(lane->dscores[i], 0, batch * (size_t)layer->experts * (size_t)layer->patches * sizeof(float));
     }
@@ -105,7 +108,7 @@ static void backward_conv(struct lane *lane, int32_t at, const float *w)
         return;
     for (int32_t b = 0; b < lane->run->batch; b++, dx += image_count(&model->graph, at))
         for (int32_t j = 0; j < patches; j++, dy += plan->outs)
-            spread_row(model->kernels, dx + (plan->patch_at ? plan->patch_at[j] : 0), w, dy, plan->outs, plan->patch);
+            spread_row(model->kernels, dx + (plan->table ? plan->table[j] : 0), w, dy, plan->outs, plan->patch);
 }
 
 static void backward_router(struct lane *lane, int32_t at, const float *w)
@@ -121,13 +124,15 @@ static void backward_router(struct lane *lane, int32_t at, const float *w)
     for (int32_t b = 0; b < lane->run->batch; b++, dx += image_count(&model->graph, at))
         for (int32_t s = 0; s < layer->experts; s++)
             for (int32_t j = 0; j < layer->patches; j++, dscores++)
-                spread_row(model->kernels, dx + plan->patch_at[j], w + (size_t)s * row, dscores, 1, plan->patch);
+                spread_row(model->kernels, dx + plan->table[j], w + (size_t)s * row, dscores, 1, plan->patch);
 }
 
+/* Experts that are trained here are one convolution of the size of a patch and maybe a ReLU: `w` are its weights. */
 static void backward_group(struct lane *lane, int32_t at, const float *w)
 {
     const pmoe_model *model = lane->run->model;
-    const struct layer_plan *plan = &model->plan[at];
+    const struct layer_plan *plan = &model->plan[at + 1];
+    const int32_t *patch_at = model->plan[at].table;
     const struct layer *layer = &model->graph.layer[at];
     const pmoe_run *run = lane->run;
     const float *scores = run->scores[layer->router];
@@ -138,7 +143,7 @@ static void backward_group(struct lane *lane, int32_t at, const float *w)
                              run->picks[at] + i * kept, layer->kept, run->gates[at] + i * kept,
                              lane->dgates[at] + i * kept, dscores + i * (size_t)layer->patches);
     if (plan->relu)
-        mask_relu(lane->doutput[at], run_output(run, at), batch * (size_t)plan->out_count);
+        mask_relu(lane->doutput[at], run_output(run, at), batch * (size_t)model->plan[at].out_count);
     if (layer->input == GRAPH_IMAGE)
         return;
     size_t matrix = (size_t)plan->outs * (size_t)plan->patch.runs * (size_t)plan->patch.run;
@@ -148,7 +153,7 @@ static void backward_group(struct lane *lane, int32_t at, const float *w)
             for (size_t j = 0; j < kept; j++, dy += plan->outs) {
                 float *dx = lane->doutput[layer->input] + b * image_count(&model->graph, at);
                 int32_t patch = run->picks[at][(b * experts + s) * kept + j];
-                spread_row(model->kernels, dx + plan->patch_at[patch], w + s * matrix, dy, plan->outs, plan->patch);
+                spread_row(model->kernels, dx + patch_at[patch], w + s * matrix, dy, plan->outs, plan->patch);
             }
 }
 
@@ -198,7 +203,7 @@ static void backward_relu(struct lane *lane, int32_t at)
 {
     const struct layer_plan *plan = &lane->run->model->plan[at];
     float *dx = input_gradient(lane, at);
-    if (plan->folded || !dx)
+    if (plan->stored_by != at || !dx)
         return;
     const float *y = run_output(lane->run, at), *dy = lane->doutput[at];
     for (size_t i = 0; i < (size_t)lane->run->batch * (size_t)plan->out_count; i++)
@@ -212,13 +217,16 @@ void lane_backward(struct lane *lane, float *const *weights)
     for (int32_t i = graph->layers - 1; i >= 0; i--) {
         const struct layer *layer = &graph->layer[i];
         const float *w = layer->weight < 0 ? NULL : weights[layer->weight];
+        if (layer->group >= 0)
+            continue; /* their group does it */
         switch (layer->type) {
         case LAYER_PATCH_CONV:
         case LAYER_LINEAR: backward_conv(lane, i, w); break;
         case LAYER_PATCH_ROUTER: backward_router(lane, i, w); break;
-        case LAYER_EXPERT_GROUP: backward_group(lane, i, w); break;
+        case LAYER_EXPERT_GROUP: backward_group(lane, i, weights[graph->layer[i + 1].weight]); break;
         case LAYER_AVG_POOL: backward_pool(lane, i); break;
         case LAYER_RELU: backward_relu(lane, i); break;
+        default: break; /* no recipe makes them */
         }
     }
 }
@@ -239,7 +247,7 @@ size_t backward_scratch_rows(const pmoe_model *model, int32_t max_batch)
 static int32_t scored_rows(const struct lane *lane, int32_t router, int32_t expert, struct backward_scratch scratch)
 {
     const struct layer *layer = &lane->run->model->graph.layer[router];
-    const int32_t *patch_at = lane->run->model->plan[router].patch_at;
+    const int32_t *patch_at = lane->run->model->plan[router].table;
     const float *image = run_input(lane->run, router);
     int32_t rows = 0;
     for (int32_t b = 0; b < lane->run->batch; b++, image += image_count(&lane->run->model->graph, router)) {
@@ -268,8 +276,8 @@ void lane_weight_gradient(const struct lane *lane, int32_t at, int32_t matrix, i
     }
     const float *dy = lane->doutput[at] + first;
     int32_t rows;
-    if (model->graph.layer[at].type == LAYER_EXPERT_GROUP) {
-        rows = run_kept_rows(lane->run, at, matrix, scratch.rows);
+    if (model->graph.layer[at].group >= 0) {
+        rows = run_kept_rows(lane->run, model->graph.layer[at].group, matrix, scratch.rows);
         dy += (size_t)matrix * (size_t)rows * (size_t)plan->outs;
     } else if (model->graph.layer[at].type == LAYER_LINEAR) {
         rows = run_vector_rows(lane->run, at, scratch.rows);

@@ -303,8 +303,7 @@ void recipe_init(const pmoe_recipe *recipe, const struct graph *graph, int32_t t
     const struct tensor *row = &graph->tensor[tensor];
     struct random random = random_at(recipe->seed, RANDOM_INIT, (uint64_t)tensor);
     switch (graph->layer[row->layer].type) {
-    case LAYER_PATCH_CONV:
-    case LAYER_EXPERT_GROUP: init_normal(&random, recipe->expert_std, values, row->count); return;
+    case LAYER_PATCH_CONV: init_normal(&random, recipe->expert_std, values, row->count); return;
     case LAYER_PATCH_ROUTER: init_normal(&random, recipe->router_std, values, row->count); return;
     default: break;
     }

@@ -230,7 +230,7 @@ static void lane_task(void *context, int32_t index, int32_t worker)
     assert(forward == PMOE_OK); /* count is within the batch that the lane was opened for */
     (void)forward;
     lane_clear(lane);
-    float *dlogits = lane->doutput[trainer->graph->layers - 1];
+    float *dlogits = lane->doutput[trainer->graph->last];
     for (int32_t i = 0; i < count; i++)
         trainer->losses[first + i] = loss_of(lane->logits + i * outputs, outputs, labels[i],
                                              1.0f / (float)trainer->batch_size, dlogits + i * outputs);
@@ -298,7 +298,7 @@ static void sum_patches(const pmoe_trainer *trainer, int32_t router, const float
     memset(sum, 0, (size_t)plan->patch.runs * (size_t)plan->patch.run * sizeof *sum);
     for (int32_t j = 0; j < trainer->graph->layer[router].patches; j++)
         for (int32_t r = 0; r < plan->patch.runs; r++) {
-            const float *from = image + plan->patch_at[j] + (ptrdiff_t)r * plan->patch.step;
+            const float *from = image + plan->table[j] + (ptrdiff_t)r * plan->patch.step;
             for (int32_t i = 0; i < plan->patch.run; i++)
                 sum[r * plan->patch.run + i] += from[i];
         }

@@ -20,6 +20,7 @@
 #define vf_part_of KFN(vf_part_of)
 #define vf_set1 KFN(vf_set1)
 #define vf_load KFN(vf_load)
+#define vf_load_splat KFN(vf_load_splat)
 #define vf_load_part KFN(vf_load_part)
 #define vf_store KFN(vf_store)
 #define vf_store_part KFN(vf_store_part)
@@ -37,6 +38,8 @@
 #define VF_PAIR_ROWS KFN(VF_PAIR_ROWS)
 #define VF_GRADIENT_OUTS KFN(VF_GRADIENT_OUTS)
 #define VF_GRADIENT_VECS KFN(VF_GRADIENT_VECS)
+#define VF_CONV_PIXELS KFN(VF_CONV_PIXELS)
+#define VF_CONV_VECS KFN(VF_CONV_VECS)
 
 enum { VOCABULARY_LANES = 16 }; /* the widest */
 
@@ -73,6 +76,8 @@ static float vocabulary_sum(const float *lanes, int count)
 static const char *KFN(vocabulary_fault_arithmetic)(const float *a, const float *b, const float *c)
 {
     float add[VOCABULARY_LANES], mul[VOCABULARY_LANES], fma[VOCABULARY_LANES], relu[VOCABULARY_LANES];
+    float splat[VOCABULARY_LANES];
+    vf_store(splat, vf_load_splat(a));
     vf_store(add, vf_add(vf_keep(vf_load(a)), vf_load(b)));
     vf_store(mul, vf_mul(vf_load(a), vf_load(b)));
     vf_store(fma, vf_fma(vf_load(a), vf_load(b), vf_load(c)));
@@ -87,6 +92,8 @@ static const char *KFN(vocabulary_fault_arithmetic)(const float *a, const float 
             return "vf_fma";
         if (!vocabulary_same(relu[i], a[i] <= 0 ? 0 : a[i]))
             return "vf_relu";
+        if (!vocabulary_same(splat[i], a[0]))
+            return "vf_load_splat";
     }
     return NULL;
 }

@@ -111,6 +111,119 @@ FORWARD(forward_slightly_off) /* as half-precision products would be, or nearly 
             y[i * y_step + o] *= 1 + 1e-4f;
 }
 
+#define CONV(name)                                                                                                     \
+    static void name(float *y, const float *const *x, int32_t first, int32_t count, const struct conv_shape *shape,    \
+                     const float *panels, const float *bias, const float *add, int32_t relu)
+#define RIGHT_CONV(y, first, count, shape, bias, add, relu)                                                            \
+    kernels_at(0)->conv_forward(y, x, first, count, shape, panels, bias, add, relu)
+
+CONV(conv_without_bias)
+{
+    RIGHT_CONV(y, first, count, shape, NULL, add, relu);
+    (void)bias;
+}
+
+CONV(conv_without_addend)
+{
+    RIGHT_CONV(y, first, count, shape, bias, NULL, relu);
+    (void)add;
+}
+
+CONV(conv_without_relu)
+{
+    RIGHT_CONV(y, first, count, shape, bias, add, 0);
+    (void)relu;
+}
+
+CONV(conv_relu_before_addend)
+{
+    if (!add || !relu || !count) {
+        RIGHT_CONV(y, first, count, shape, bias, add, relu);
+        return;
+    }
+    size_t last = (size_t)((first + count - 1) / shape->pixels * shape->y_image + (shape->pixels - 1) * shape->y_pixel +
+                           shape->outs);
+    float *sums = malloc(last * sizeof *sums);
+    RIGHT_CONV(sums, first, count, shape, bias, NULL, 1);
+    for (int32_t q = first; q < first + count; q++)
+        for (int32_t o = 0; o < shape->outs; o++) {
+            ptrdiff_t at = q / shape->pixels * shape->y_image + q % shape->pixels * shape->y_pixel + o;
+            y[at] = sums[at] + add[at];
+        }
+    free(sums);
+}
+
+CONV(conv_without_last_position)
+{
+    RIGHT_CONV(y, first, count ? count - 1 : 0, shape, bias, add, relu);
+}
+
+CONV(conv_one_position_more)
+{
+    RIGHT_CONV(y, first, count ? count + 1 : 0, shape, bias, add, relu);
+}
+
+CONV(conv_begins_at_the_image)
+{
+    RIGHT_CONV(y, first / shape->pixels * shape->pixels, count, shape, bias, add, relu);
+}
+
+CONV(conv_outside_is_the_first_float)
+{
+    size_t entries = (size_t)shape->pixels * (size_t)shape->taps;
+    int32_t *at = malloc(entries * sizeof *at);
+    for (size_t i = 0; i < entries; i++)
+        at[i] = shape->at[i] < 0 ? 0 : shape->at[i];
+    struct conv_shape inside = *shape;
+    inside.at = at;
+    RIGHT_CONV(y, first, count, &inside, bias, add, relu);
+    free(at);
+}
+
+CONV(conv_without_last_tap)
+{
+    size_t entries = (size_t)shape->pixels * (size_t)shape->taps;
+    int32_t *at = malloc(entries * sizeof *at);
+    for (size_t i = 0; i < entries; i++)
+        at[i] = (i + 1) % (size_t)shape->taps ? shape->at[i] : -1;
+    struct conv_shape without = *shape;
+    float *zeros = calloc((size_t)shape->channels, sizeof *zeros);
+    without.zeros = zeros;
+    without.at = at;
+    RIGHT_CONV(y, first, count, &without, bias, add, relu);
+    free(at), free(zeros);
+}
+
+CONV(conv_one_image_only)
+{
+    struct conv_shape same = *shape;
+    same.y_image = 0;
+    RIGHT_CONV(y, first, count, &same, bias, add, relu);
+}
+
+CONV(conv_writes_behind)
+{
+    RIGHT_CONV(y, first, count, shape, bias, add, relu);
+    if (count && shape->outs)
+        y[(first + count - 1) / shape->pixels * shape->y_image + (first + count - 1) % shape->pixels * shape->y_pixel +
+          shape->outs] = 0;
+}
+
+CONV(conv_one_tile_shape_wrong)
+{
+    RIGHT_CONV(y, first, count, shape, bias, add, relu);
+    if (count == 11 && shape->outs > 4)
+        y[first / shape->pixels * shape->y_image + first % shape->pixels * shape->y_pixel + 4] += 0.1f;
+}
+
+CONV(conv_slightly_off)
+{
+    RIGHT_CONV(y, first, count, shape, bias, add, relu);
+    for (int32_t q = first; q < first + count; q++)
+        for (int32_t o = 0; o < shape->outs; o++)
+            y[q / shape->pixels * shape->y_image + q % shape->pixels * shape->y_pixel + o] *= 1 + 1e-4f;
+}
+
 #define GRADIENT(name)                                                                                                 \
     static void name(float *dw, const float *const *x, int32_t rows, struct patch_shape shape, const float *dy,        \
                      ptrdiff_t dy_step, int32_t outs)
@@ -226,6 +339,19 @@ static const struct wrong_kernel {
     {"forward_ignores_step", {.patch_forward = forward_ignores_step}},
     {"forward_one_tile_shape_wrong", {.patch_forward = forward_one_tile_shape_wrong}},
     {"forward_slightly_off", {.patch_forward = forward_slightly_off}},
+    {"conv_without_bias", {.conv_forward = conv_without_bias}},
+    {"conv_without_addend", {.conv_forward = conv_without_addend}},
+    {"conv_without_relu", {.conv_forward = conv_without_relu}},
+    {"conv_relu_before_addend", {.conv_forward = conv_relu_before_addend}},
+    {"conv_without_last_position", {.conv_forward = conv_without_last_position}},
+    {"conv_one_position_more", {.conv_forward = conv_one_position_more}},
+    {"conv_begins_at_the_image", {.conv_forward = conv_begins_at_the_image}},
+    {"conv_outside_is_the_first_float", {.conv_forward = conv_outside_is_the_first_float}},
+    {"conv_without_last_tap", {.conv_forward = conv_without_last_tap}},
+    {"conv_one_image_only", {.conv_forward = conv_one_image_only}},
+    {"conv_writes_behind", {.conv_forward = conv_writes_behind}},
+    {"conv_one_tile_shape_wrong", {.conv_forward = conv_one_tile_shape_wrong}},
+    {"conv_slightly_off", {.conv_forward = conv_slightly_off}},
     {"gradient_forgets_what_was_there", {.patch_gradient = gradient_forgets_what_was_there}},
     {"gradient_without_last_row", {.patch_gradient = gradient_without_last_row}},
     {"gradient_repeats_a_block", {.patch_gradient = gradient_repeats_a_block}},

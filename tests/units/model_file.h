@@ -10,6 +10,7 @@
 #include "pmoe.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,8 +60,74 @@ static const char *const model_lists[] = {
     "{\"name\":\"two\",\"type\":\"patch_conv\",\"patch\":2,\"filters\":6,\"bias\":true},"
     "{\"name\":\"relu\",\"type\":\"relu\"},{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"},"
     "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":1}]}",
+    /* -- from here on without backward passes -- */
+    /* a residual network: norms folded and alone, sums folded into either convolution and alone, strides, kernels */
+    "{\"version\":1,\"name\":\"residual\",\"input\":{\"height\":9,\"width\":7,\"channels\":3},\"classes\":[\"a\",\"b\"]"
+    ","
+    "\"layers\":[{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":6},"
+    "{\"name\":\"n1\",\"type\":\"batch_norm\"},{\"name\":\"r1\",\"type\":\"relu\"},"
+    "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":3,\"stride\":2,\"padding\":1,\"filters\":10,\"bias\":true},"
+    "{\"name\":\"n2\",\"type\":\"batch_norm\",\"epsilon\":0.001},{\"name\":\"r2\",\"type\":\"relu\"},"
+    "{\"name\":\"b\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":10},"
+    "{\"name\":\"skip\",\"type\":\"conv\",\"input\":\"r1\",\"kernel\":1,\"stride\":2,\"filters\":10},"
+    "{\"name\":\"sum\",\"type\":\"add\",\"with\":\"b\"},"
+    "{\"name\":\"n3\",\"type\":\"batch_norm\"},{\"name\":\"r3\",\"type\":\"relu\"},"
+    "{\"name\":\"c\",\"type\":\"conv\",\"kernel\":5,\"padding\":2,\"filters\":10,\"bias\":true},"
+    "{\"name\":\"sum2\",\"type\":\"add\",\"with\":\"sum\"},{\"name\":\"r4\",\"type\":\"relu\"},"
+    "{\"name\":\"again\",\"type\":\"add\",\"with\":\"r3\"},"
+    "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"},{\"name\":\"n4\",\"type\":\"batch_norm\"},"
+    "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2,\"bias\":true}]}",
+    /* experts of several layers on windows of a stem's map */
+    "{\"version\":1,\"name\":\"stack\",\"input\":{\"height\":12,\"width\":12,\"channels\":1},\"classes\":[\"a\",\"b\"],"
+    "\"layers\":[{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":5,\"bias\":true},"
+    "{\"name\":\"r\",\"type\":\"relu\"},{\"name\":\"router\",\"type\":\"patch_router\",\"patch\":4,\"experts\":3},"
+    "{\"name\":\"experts\",\"type\":\"expert_group\",\"input\":\"r\",\"router\":\"router\",\"kept\":2,"
+    "\"gate\":\"topl_softmax\",\"expert\":["
+    "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":6,\"bias\":true},{\"type\":\"relu\"},"
+    "{\"name\":\"b\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":6},"
+    "{\"name\":\"n\",\"type\":\"batch_norm\"},{\"name\":\"sum\",\"type\":\"add\",\"with\":\"a\"},{\"type\":\"relu\"},"
+    "{\"name\":\"c\",\"type\":\"conv\",\"kernel\":3,\"stride\":2,\"padding\":1,\"filters\":7},"
+    "{\"type\":\"avg_pool\",\"divisor\":\"n\"}]},"
+    "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"l\"},"
+    "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2}]}",
+    /* paper 1's CIFAR layer: patches of one pixel, gates on inputs, dropped patches as zeros before a norm */
+    "{\"version\":1,\"name\":\"zeros\",\"input\":{\"height\":4,\"width\":5,\"channels\":6},\"classes\":[\"a\",\"b\"],"
+    "\"layers\":[{\"name\":\"router\",\"type\":\"patch_router\",\"patch\":1,\"experts\":2},"
+    "{\"name\":\"experts\",\"type\":\"expert_group\",\"input\":\"image\",\"router\":\"router\",\"kept\":7,"
+    "\"gate\":\"softmax_topl\",\"gated\":\"input\",\"dropped\":\"zeros\",\"expert\":["
+    "{\"name\":\"n1\",\"type\":\"batch_norm\"},{\"type\":\"relu\"},"
+    "{\"type\":\"conv\",\"kernel\":1,\"filters\":9,\"bias\":true},{\"name\":\"n2\",\"type\":\"batch_norm\"},"
+    "{\"type\":\"relu\"}]},{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"},"
+    "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2}]}",
+    /* the same with windows, gates on outputs, and a sum with the patch itself */
+    "{\"version\":1,\"name\":\"windows\",\"input\":{\"height\":6,\"width\":9,\"channels\":2},\"classes\":[\"a\",\"b\"],"
+    "\"layers\":[{\"name\":\"router\",\"type\":\"patch_router\",\"patch\":3,\"experts\":2},"
+    "{\"name\":\"experts\",\"type\":\"expert_group\",\"input\":\"image\",\"router\":\"router\",\"kept\":2,"
+    "\"gate\":\"topl_softmax\",\"dropped\":\"zeros\",\"expert\":["
+    "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":2,\"bias\":true},"
+    "{\"name\":\"sum\",\"type\":\"add\",\"with\":\"patch\"},{\"type\":\"relu\"},"
+    "{\"name\":\"b\",\"type\":\"patch_conv\",\"patch\":3,\"filters\":4,\"bias\":true}]},"
+    "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"},"
+    "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":1}]}",
+    /* paper 2's heads: soft on a pooled map, noisy top-2 behind normalised scores */
+    "{\"version\":1,\"name\":\"soft\",\"input\":{\"height\":5,\"width\":5,\"channels\":3},\"classes\":[\"a\",\"b\","
+    "\"c\"],"
+    "\"layers\":[{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"filters\":8},{\"name\":\"r\",\"type\":\"relu\"},"
+    "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"},"
+    "{\"name\":\"gate\",\"type\":\"sample_router\",\"experts\":4,\"bias\":true},"
+    "{\"name\":\"head\",\"type\":\"mixture\",\"input\":\"pool\",\"router\":\"gate\",\"kept\":4,"
+    "\"gate\":\"topl_softmax\",\"expert\":[{\"name\":\"in\",\"type\":\"linear\",\"outputs\":6,\"bias\":true},"
+    "{\"type\":\"relu\"},{\"name\":\"out\",\"type\":\"linear\",\"outputs\":3,\"bias\":true}]}]}",
+    "{\"version\":1,\"name\":\"sparse\",\"input\":{\"height\":1,\"width\":1,\"channels\":12},"
+    "\"classes\":[\"a\",\"b\",\"c\"],"
+    "\"layers\":[{\"name\":\"gate\",\"type\":\"sample_router\",\"experts\":5,\"normalise\":true},"
+    "{\"name\":\"head\",\"type\":\"mixture\",\"input\":\"image\",\"router\":\"gate\",\"kept\":2,"
+    "\"gate\":\"topl_softmax\",\"expert\":[{\"name\":\"n\",\"type\":\"batch_norm\"},"
+    "{\"name\":\"in\",\"type\":\"linear\",\"outputs\":6},"
+    "{\"type\":\"relu\"},{\"name\":\"out\",\"type\":\"linear\",\"outputs\":3}]},"
+    "{\"name\":\"last\",\"type\":\"relu\"}]}",
 };
-enum { MODEL_LISTS = sizeof model_lists / sizeof *model_lists };
+enum { MODEL_LISTS = sizeof model_lists / sizeof *model_lists, TRAINABLE_LISTS = 5 };
 
 static size_t model_file_image(const struct graph *graph)
 {
@@ -85,6 +152,8 @@ static void model_file_open(struct model_file *file, const char *list, uint64_t 
         file_values[t] = malloc(count * sizeof(float));
         for (size_t i = 0; i < count; i++) {
             file->weights[t][i] = 0.5f * random_normal(&random);
+            if (strstr(row->name, "running_var"))
+                file->weights[t][i] = 0.25f + fabsf(file->weights[t][i]);
             file->weights_double[t][i] = (double)file->weights[t][i];
         }
         tensor_to_file(&file->graph, t, file->weights[t], file_values[t]);

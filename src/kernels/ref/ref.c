@@ -31,6 +31,24 @@ struct ref ref_patch_forward(const float *x, struct patch_shape shape, const flo
     return sum;
 }
 
+struct ref ref_conv_forward(const float *x, int32_t pixel, const struct conv_shape *shape, const float *w,
+                            const float *bias, const float *add, int32_t o, int32_t relu)
+{
+    struct ref sum = {0, 0};
+    const int32_t *at = shape->at + (ptrdiff_t)pixel * shape->taps;
+    w += (ptrdiff_t)o * shape->taps * shape->channels;
+    for (int32_t t = 0; t < shape->taps; t++, w += shape->channels)
+        for (int32_t c = 0; c < shape->channels; c++)
+            add_term(&sum, at[t] < 0 ? 0 : (double)x[at[t] + c] * w[c]);
+    if (bias)
+        add_term(&sum, bias[o]);
+    if (add)
+        add_term(&sum, *add);
+    if (relu && sum.value < 0)
+        sum.value = 0;
+    return sum;
+}
+
 struct ref ref_patch_gradient(float dw, const float *const *x, int32_t rows, struct patch_shape shape, const float *dy,
                               ptrdiff_t dy_step, int32_t o, int32_t k)
 {
@@ -45,6 +63,15 @@ struct ref ref_gated_sum(const float *x, const float *gates, float scale, int32_
     struct ref sum = {0, 0};
     for (int32_t i = 0; i < rows; i++)
         add_term(&sum, (double)scale * (gates ? gates[i] : 1) * x[(ptrdiff_t)i * count + c]);
+    return sum;
+}
+
+struct ref ref_scale_shift(float x, float scale, float shift, int32_t relu)
+{
+    struct ref sum = {shift, fabs(shift)};
+    add_term(&sum, (double)scale * x);
+    if (relu && sum.value < 0)
+        sum.value = 0;
     return sum;
 }
 

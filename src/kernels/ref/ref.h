@@ -14,9 +14,13 @@ struct ref {
 /* One output each.  w is plain: [outs][runs * run]; o and k count outputs and floats of the patch. */
 struct ref ref_patch_forward(const float *x, struct patch_shape shape, const float *w, const float *bias, int32_t o,
                              int32_t relu);
+/* add: NULL, or the float that is added to this output */
+struct ref ref_conv_forward(const float *x, int32_t pixel, const struct conv_shape *shape, const float *w,
+                            const float *bias, const float *add, int32_t o, int32_t relu);
 struct ref ref_patch_gradient(float dw, const float *const *x, int32_t rows, struct patch_shape shape, const float *dy,
                               ptrdiff_t dy_step, int32_t o, int32_t k);
 struct ref ref_gated_sum(const float *x, const float *gates, float scale, int32_t rows, int32_t count, int32_t c);
+struct ref ref_scale_shift(float x, float scale, float shift, int32_t relu);
 struct ref ref_relu(float x);
 struct ref ref_axpy(float y, float a, float x);
 

@@ -1,0 +1,165 @@
+/* Convolutions: geometry, tables, packing and the call; conv.h is the contract.
+ *
+ * Direct.  A tap is as many contiguous floats as one entry of the table can stand for: without padding the `kernel`
+ * pixels of a row lie side by side wherever the window is, so a row is one tap of kernel * channels; with padding each
+ * pixel is its own, because a window may begin outside. */
+#include "conv.h"
+
+#include "../base/memory.h"
+#include "pack.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    MOST_POSITIONS = 1 << 30, /* of one kernel call, which counts them in 32 bits */
+    TASKS_PER_THREAD = 4,
+    TASK_MULTIPLY_ADDS = 50000, /* below this a task is not worth handing out */
+};
+
+static int32_t out_size(int32_t in, int32_t kernel, int32_t stride, int32_t padding)
+{
+    int64_t span = (int64_t)in + 2 * (int64_t)padding - kernel;
+    return span < 0 ? 0 : (int32_t)(span / stride + 1);
+}
+
+struct conv conv_of(const struct kernels *kernels, int32_t high, int32_t wide, int32_t channels, int32_t row,
+                    int32_t kernel, int32_t stride, int32_t padding, int32_t outs)
+{
+    (void)kernels;
+    assert(high >= 0 && wide >= 0 && channels > 0 && kernel > 0 && stride > 0 && padding >= 0 && outs > 0);
+    return (struct conv){.high = high,
+                         .wide = wide,
+                         .channels = channels,
+                         .row = row,
+                         .kernel = kernel,
+                         .stride = stride,
+                         .padding = padding,
+                         .out_high = out_size(high, kernel, stride, padding),
+                         .out_wide = out_size(wide, kernel, stride, padding),
+                         .outs = outs,
+                         .algorithm = CONV_DIRECT};
+}
+
+/* ---- Tables ---- */
+
+/* Pixels of the kernel's row that one tap takes. */
+static int32_t tap_pixels(const struct conv *conv)
+{
+    return conv->padding == 0 ? conv->kernel : 1;
+}
+
+static int32_t tap_channels(const struct conv *conv)
+{
+    return conv->channels * tap_pixels(conv);
+}
+
+size_t conv_table_count(const struct conv *conv)
+{
+    size_t count;
+    if (!size_mul((size_t)conv->out_high, (size_t)conv->out_wide, &count) ||
+        !size_mul(count, (size_t)conv->kernel, &count) ||
+        !size_mul(count, (size_t)(conv->kernel / tap_pixels(conv)), &count))
+        return SIZE_MAX;
+    return count;
+}
+
+void conv_fill_table(const struct conv *conv, int32_t *table)
+{
+    for (int32_t oy = 0; oy < conv->out_high; oy++)
+        for (int32_t ox = 0; ox < conv->out_wide; ox++)
+            for (int32_t ky = 0; ky < conv->kernel; ky++)
+                for (int32_t kx = 0; kx < conv->kernel; kx += tap_pixels(conv)) {
+                    int32_t y = oy * conv->stride - conv->padding + ky, x = ox * conv->stride - conv->padding + kx;
+                    int inside = y >= 0 && y < conv->high && x >= 0 && x < conv->wide;
+                    *table++ = inside ? y * conv->row + x * conv->channels : -1;
+                }
+}
+
+/* ---- Weights ---- */
+
+/* The panels, then the zeros that lie outside. */
+size_t conv_packed_count(const struct kernels *kernels, const struct conv *conv)
+{
+    size_t floats, panels, count;
+    if (!size_mul((size_t)conv->kernel, (size_t)conv->kernel, &floats) ||
+        !size_mul(floats, (size_t)conv->channels, &floats))
+        return SIZE_MAX;
+    panels = conv_panels_count(kernels, floats, conv->outs);
+    return panels != SIZE_MAX && size_add(panels, (size_t)tap_channels(conv), &count) ? count : SIZE_MAX;
+}
+
+static size_t panels_count(const struct kernels *kernels, const struct conv *conv)
+{
+    return conv_packed_count(kernels, conv) - (size_t)tap_channels(conv);
+}
+
+void conv_pack(const struct kernels *kernels, const struct conv *conv, const float *w, float *panels)
+{
+    size_t floats = (size_t)conv->kernel * (size_t)conv->kernel * (size_t)conv->channels;
+    conv_pack_panels(kernels, floats, conv->outs, w, panels);
+    memset(panels + panels_count(kernels, conv), 0, (size_t)tap_channels(conv) * sizeof *panels);
+}
+
+size_t conv_scratch_count(const struct kernels *kernels, const struct conv *conv, int32_t threads)
+{
+    (void)kernels, (void)conv, (void)threads;
+    return 0;
+}
+
+/* The bias, a product and a sum for each float, the addend. */
+double conv_error_bound(const struct kernels *kernels, const struct conv *conv)
+{
+    (void)kernels;
+    return 2 + (double)conv->kernel * conv->kernel * conv->channels;
+}
+
+/* ---- The call ---- */
+
+struct direct {
+    const struct kernels *kernels;
+    const struct conv_call *call;
+    struct conv_shape shape;
+    int32_t first_image, positions; /* of this part of the images */
+    int32_t tasks;
+};
+
+static void direct_task(void *context, int32_t index, int32_t worker)
+{
+    (void)worker;
+    const struct direct *direct = context;
+    const struct conv_call *call = direct->call;
+    int32_t first = (int32_t)((int64_t)direct->positions * index / direct->tasks);
+    int32_t end = (int32_t)((int64_t)direct->positions * (index + 1) / direct->tasks);
+    ptrdiff_t y = direct->first_image * direct->shape.y_image;
+    direct->kernels->conv_forward(call->y + y, call->x + direct->first_image, first, end - first, &direct->shape,
+                                  call->panels, call->bias, call->add ? call->add + y : NULL, call->relu);
+}
+
+void conv_run(const struct kernels *kernels, const struct conv_call *call, struct pool *pool)
+{
+    const struct conv *conv = call->conv;
+    const int32_t pixels = conv->out_high * conv->out_wide;
+    if (!pixels)
+        return;
+    struct direct direct = {.kernels = kernels,
+                            .call = call,
+                            .shape = {.pixels = pixels,
+                                      .taps = conv->kernel * (conv->kernel / tap_pixels(conv)),
+                                      .channels = tap_channels(conv),
+                                      .outs = conv->outs,
+                                      .at = call->table,
+                                      .zeros = call->panels + panels_count(kernels, conv),
+                                      .y_pixel = conv->outs,
+                                      .y_image = (ptrdiff_t)pixels * conv->outs}};
+    const int32_t most_images = MOST_POSITIONS / pixels ? MOST_POSITIONS / pixels : 1;
+    for (int32_t images; direct.first_image < call->images; direct.first_image += images) {
+        images = call->images - direct.first_image < most_images ? call->images - direct.first_image : most_images;
+        direct.positions = images * pixels;
+        int64_t worth =
+            (int64_t)direct.positions * conv->outs * direct.shape.taps * direct.shape.channels / TASK_MULTIPLY_ADDS;
+        int32_t most = pool_threads(pool) * TASKS_PER_THREAD;
+        direct.tasks = pool_threads(pool) == 1 || worth < 2 ? 1 : worth < most ? (int32_t)worth : most;
+        pool_run(pool, direct.tasks, direct_task, &direct);
+    }
+}

@@ -1,0 +1,160 @@
+/* Runs: the working memory of forward passes, and what of a pass stays readable. */
+#include "model.h"
+
+#include "../base/error.h"
+
+#include <string.h>
+
+enum {
+    RUN_MAX_BATCH = 4096,
+    /* Images that pass all layers together: so many as fit a share of a second-level cache of 1 MB and more, and never
+     * fewer than 4, so that weights, too, are read for several images at once.  A board takes 50 KB. */
+    RUN_AT_ONCE = 4,
+    RUN_AT_ONCE_BYTES = 256 << 10,
+};
+
+/* ---- Opening ---- */
+
+/* What layers need at most, for one image. */
+struct run_sizes {
+    size_t rows, given, copies, by_patch, scratch;
+};
+
+static void at_least(size_t *size, size_t wanted)
+{
+    if (wanted > *size)
+        *size = wanted;
+}
+
+/* How many maps or vectors of one image an inner layer may meet at once. */
+static size_t given_count(const struct layer *group)
+{
+    return group->type == LAYER_EXPERT_GROUP ? (size_t)group->kept : 1;
+}
+
+static struct run_sizes run_measure(const pmoe_model *model)
+{
+    const struct graph *graph = &model->graph;
+    struct run_sizes sizes = {1, 0, 0, 0, 0};
+    for (int32_t i = 0; i < graph->layers; i++) {
+        const struct layer *layer = &graph->layer[i];
+        size_t maps = layer->group < 0 ? 1 : given_count(&graph->layer[layer->group]);
+        int has_grid = layer->type == LAYER_PATCH_CONV || layer->type == LAYER_PATCH_ROUTER;
+        at_least(&sizes.rows, maps * (has_grid ? (size_t)layer->patches : 1));
+        if (layer->type == LAYER_PATCH_ROUTER)
+            at_least(&sizes.by_patch, (size_t)layer->patches * (size_t)layer->experts);
+        if (layer->type == LAYER_CONV)
+            at_least(&sizes.scratch, conv_scratch_count(model->kernels, &model->plan[i].conv, 1));
+        if (!layer->inner)
+            continue;
+        at_least(&sizes.given, given_count(layer));
+        if (model->plan[i].copies)
+            at_least(&sizes.copies,
+                     given_count(layer) * (size_t)shape_count(graph_shape_of(graph, i + 1, GRAPH_EXPERT)));
+    }
+    return sizes;
+}
+
+/* count items of `bytes` each for every image; a product that overflows asks for more than any arena has. */
+static void *take_per_image(struct arena *arena, int32_t max_batch, size_t count, size_t bytes)
+{
+    size_t total;
+    if (!size_mul(count, bytes, &total) || !size_mul(total, (size_t)max_batch, &total) || total > SIZE_MAX / 8 ||
+        arena->used > SIZE_MAX / 8)
+        total = SIZE_MAX / 8;
+    return arena_take(arena, total);
+}
+
+static void run_lay_out(pmoe_run *run, struct arena *arena)
+{
+    const pmoe_model *model = run->model;
+    int32_t batch = run->max_batch;
+    struct run_sizes sizes = run_measure(model);
+    run->rows = take_per_image(arena, run->at_once, sizes.rows, sizeof *run->rows);
+    run->given = take_per_image(arena, run->at_once, sizes.given, sizeof *run->given);
+    run->from = take_per_image(arena, run->at_once, sizes.given, sizeof *run->from);
+    run->copies = take_per_image(arena, run->at_once, sizes.copies, sizeof(float));
+    run->by_patch = take_per_image(arena, run->at_once, sizes.by_patch, sizeof(float));
+    run->activations = take_per_image(arena, run->at_once, model->activations, sizeof(float));
+    run->scratch = take_per_image(arena, 1, sizes.scratch, sizeof(float));
+    for (int32_t i = 0; i < model->graph.layers; i++) {
+        const struct layer *layer = &model->graph.layer[i];
+        if (layer->shape.kind == SHAPE_SCORES)
+            run->scores[i] = take_per_image(arena, batch, (size_t)shape_count(layer->shape), sizeof(float));
+        if (!layer->inner)
+            continue;
+        size_t kept = (size_t)layer->kept * (layer->type == LAYER_EXPERT_GROUP ? (size_t)layer->experts : 1);
+        run->picks[i] = take_per_image(arena, batch, kept, sizeof(int32_t));
+        run->gates[i] = take_per_image(arena, batch, kept, sizeof(float));
+    }
+}
+
+static int32_t images_at_once(const pmoe_model *model, int32_t max_batch)
+{
+    const struct graph *graph = &model->graph;
+    size_t floats = (size_t)graph->height * (size_t)graph->width * (size_t)graph->channels + model->activations;
+    size_t fit = RUN_AT_ONCE_BYTES / sizeof(float) / floats;
+    size_t at_once = fit < RUN_AT_ONCE ? RUN_AT_ONCE : fit;
+    return model->memory == MODEL_KEEP_ALL || at_once > (size_t)max_batch ? max_batch : (int32_t)at_once;
+}
+
+pmoe_status pmoe_run_open(const pmoe_model *model, int32_t max_batch, pmoe_run **run, pmoe_error *error)
+{
+    *run = NULL;
+    if (max_batch < 1 || max_batch > RUN_MAX_BATCH)
+        return fail(error, PMOE_E_LIMIT, "run: max_batch is %d, expected 1 to %d", (int)max_batch, RUN_MAX_BATCH);
+    pmoe_run counted = {.model = model, .max_batch = max_batch, .at_once = images_at_once(model, max_batch)};
+    struct arena arena = {NULL, 0, 0};
+    arena_take(&arena, sizeof counted);
+    run_lay_out(&counted, &arena);
+    void *block = NULL;
+    if (arena.used >= SIZE_MAX / 8 || !arena_open(&arena, arena.used, &model->allocator, &block))
+        return fail(error, PMOE_E_MEMORY, "run: no memory for %d images at a time (%zu bytes)", (int)max_batch,
+                    arena.used);
+    pmoe_run *made = arena_take(&arena, sizeof *made);
+    *made = (pmoe_run){
+        .model = model, .block = block, .bytes = arena.size, .max_batch = max_batch, .at_once = counted.at_once};
+    run_lay_out(made, &arena);
+    *run = made;
+    return PMOE_OK;
+}
+
+void pmoe_run_close(pmoe_run **run)
+{
+    if (!run || !*run)
+        return;
+    pmoe_allocator allocator = (*run)->model->allocator;
+    allocator_give(&allocator, (*run)->block);
+    *run = NULL;
+}
+
+size_t pmoe_run_bytes(const pmoe_run *run)
+{
+    return run->bytes;
+}
+
+/* ---- Reading ---- */
+
+pmoe_routing pmoe_run_routing(const pmoe_run *run, int32_t item)
+{
+    int32_t group = run->model->routed;
+    if (group < 0 || item < 0 || item >= run->batch)
+        return (pmoe_routing){0, 0, 0, NULL, NULL, NULL};
+    const struct layer *layer = &run->model->graph.layer[group];
+    size_t kept = (size_t)item * (size_t)layer->experts * (size_t)layer->kept;
+    size_t scored = (size_t)item * (size_t)layer->experts * (size_t)layer->patches;
+    return (pmoe_routing){layer->experts,           layer->kept,
+                          layer->patches,           run->picks[group] + kept,
+                          run->gates[group] + kept, run->scores[layer->router] + scored};
+}
+
+pmoe_mixing pmoe_run_mixing(const pmoe_run *run, int32_t item)
+{
+    int32_t mixture = run->model->mixed;
+    if (mixture < 0 || item < 0 || item >= run->batch)
+        return (pmoe_mixing){0, 0, NULL, NULL, NULL};
+    const struct layer *layer = &run->model->graph.layer[mixture];
+    size_t kept = (size_t)item * (size_t)layer->kept;
+    return (pmoe_mixing){layer->experts, layer->kept, run->picks[mixture] + kept, run->gates[mixture] + kept,
+                         run->scores[layer->router] + (size_t)item * (size_t)layer->experts};
+}
