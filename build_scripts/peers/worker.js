@@ -45,16 +45,18 @@ async function startOnnxRuntime() {
   return ort;
 }
 
-/** TensorFlow.js finds no threads in current Chromium and is told that there are. */
+/** TensorFlow.js takes half of the processors, whatever is asked for; while it starts it is told of twice as many. */
 async function startTensorFlow() {
   const folder = 'node_modules/@tensorflow/';
   scope.importScripts(...['core/dist/tf-core', 'backend-cpu/dist/tf-backend-cpu', 'backend-wasm/dist/tf-backend-wasm'].map((part) => at(`${folder}tfjs-${part}.min.js`)));
   const { tf } = scope;
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', threads > 1);
+  Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 * threads, configurable: true });
   tf.wasm.setThreadsCount(threads);
   tf.wasm.setWasmPaths(at(`${folder}tfjs-backend-wasm/dist/`));
   if (!(await tf.setBackend('wasm'))) throw new Error('tfjs: its wasm backend does not start');
   await tf.ready();
+  delete (/** @type {any} */ (navigator).hardwareConcurrency);
   if (threads > 1 && tf.wasm.getThreadsCount() !== threads) throw new Error(`tfjs: runs ${tf.wasm.getThreadsCount()} threads, expected ${threads}`);
   return tf;
 }
