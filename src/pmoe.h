@@ -94,6 +94,7 @@ typedef struct pmoe_info {
     int64_t parameters;
     int64_t multiply_adds; /* of one image, counted: routers, experts and linear layers */
     size_t model_bytes;    /* what the model itself asked of the allocator */
+    size_t run_bytes;      /* what a run for one image at a time asks, all of it: a pass asks for nothing more */
 } pmoe_info;
 
 pmoe_info pmoe_model_info(const pmoe_model *model);

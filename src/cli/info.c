@@ -122,7 +122,8 @@ static pmoe_status write_text(const struct info_result *result, struct output *o
         output_add(out, "  experts        %d, each keeps %d patches\n", info.experts, info.kept);
     output_add(out, "  parameters     %lld\n", (long long)info.parameters);
     output_add(out, "  multiply-adds  %lld an image\n", (long long)info.multiply_adds);
-    output_add(out, "  memory         %zu bytes, packed for %s\n", info.model_bytes, info.isa);
+    output_add(out, "  memory         %zu bytes with weights packed for %s, %zu bytes at most to run one image\n",
+               info.model_bytes, info.isa, info.run_bytes);
     output_add(out, "  sha256         %s\n", file->sha256);
     add_layers(&json, out);
     add_metadata(&json, out);

@@ -40,6 +40,7 @@ pmoe_info pmoe_model_info(const pmoe_model *model)
         .parameters = graph->parameters,
         .multiply_adds = total_multiply_adds(graph),
         .model_bytes = model->bytes,
+        .run_bytes = run_bytes(model, 1),
     };
 }
 
@@ -139,6 +140,7 @@ size_t pmoe_model_describe(const pmoe_model *model, char *text, size_t capacity)
     json_add_int(&json, "parameters", info.parameters);
     json_add_int(&json, "multiply_adds", info.multiply_adds);
     json_add_int(&json, "model_bytes", (int64_t)info.model_bytes);
+    json_add_int(&json, "run_bytes", (int64_t)info.run_bytes);
     json_add_int(&json, "activation_bytes", (int64_t)(model->activations * sizeof(float)));
     json_open_array(&json, "layers");
     for (int32_t i = 0; i < graph->layers; i++)

@@ -1,5 +1,5 @@
-/* A layer list as JSON.  Every layer names its input, also where reading would find it without; defaults and the tensor
- * table are left out, as they follow from the rest. */
+/* A layer list as JSON.  Layers outside of experts name their input also where reading would find it without; defaults
+ * and the tensor table are left out, as they follow from the rest. */
 #include "graph.h"
 
 #include <string.h>
@@ -57,7 +57,7 @@ static void write_layer(struct json_writer *writer, const struct graph *graph, i
     if (layer->has_name)
         json_add_text(writer, "name", name_of(graph, at, at));
     json_add_text(writer, "type", layer_type_name(layer->type));
-    if (layer->input != GRAPH_EXPERT)
+    if (layer->group < 0 || layer->input != (at == layer->group + 1 ? GRAPH_EXPERT : at - 1))
         json_add_text(writer, "input", name_of(graph, at, layer->input));
     switch (layer->type) {
     case LAYER_CONV: write_conv(writer, layer); break;

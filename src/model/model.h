@@ -112,6 +112,9 @@ int32_t run_patch_rows(const pmoe_run *run, int32_t layer, const float **rows);
 int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const float **rows);
 int32_t run_vector_rows(const pmoe_run *run, int32_t layer, const float **rows); /* one per image: linear layers */
 
+/* What a run asks of the allocator. */
+size_t run_bytes(const pmoe_model *model, int32_t max_batch);
+
 /* What one pool divides by. */
 int32_t pool_divisor_value(const struct graph *graph, int32_t pool);
 

@@ -98,22 +98,31 @@ static int32_t images_at_once(const pmoe_model *model, int32_t max_batch)
     return model->memory == MODEL_KEEP_ALL || at_once > (size_t)max_batch ? max_batch : (int32_t)at_once;
 }
 
+size_t run_bytes(const pmoe_model *model, int32_t max_batch)
+{
+    pmoe_run counted = {.model = model, .max_batch = max_batch, .at_once = images_at_once(model, max_batch)};
+    struct arena arena = {NULL, 0, 0};
+    arena_take(&arena, sizeof counted);
+    run_lay_out(&counted, &arena);
+    return arena.used;
+}
+
 pmoe_status pmoe_run_open(const pmoe_model *model, int32_t max_batch, pmoe_run **run, pmoe_error *error)
 {
     *run = NULL;
     if (max_batch < 1 || max_batch > RUN_MAX_BATCH)
         return fail(error, PMOE_E_LIMIT, "run: max_batch is %d, expected 1 to %d", (int)max_batch, RUN_MAX_BATCH);
-    pmoe_run counted = {.model = model, .max_batch = max_batch, .at_once = images_at_once(model, max_batch)};
-    struct arena arena = {NULL, 0, 0};
-    arena_take(&arena, sizeof counted);
-    run_lay_out(&counted, &arena);
+    struct arena arena;
+    size_t bytes = run_bytes(model, max_batch);
     void *block = NULL;
-    if (arena.used >= SIZE_MAX / 8 || !arena_open(&arena, arena.used, &model->allocator, &block))
-        return fail(error, PMOE_E_MEMORY, "run: no memory for %d images at a time (%zu bytes)", (int)max_batch,
-                    arena.used);
+    if (bytes >= SIZE_MAX / 8 || !arena_open(&arena, bytes, &model->allocator, &block))
+        return fail(error, PMOE_E_MEMORY, "run: no memory for %d images at a time (%zu bytes)", (int)max_batch, bytes);
     pmoe_run *made = arena_take(&arena, sizeof *made);
-    *made = (pmoe_run){
-        .model = model, .block = block, .bytes = arena.size, .max_batch = max_batch, .at_once = counted.at_once};
+    *made = (pmoe_run){.model = model,
+                       .block = block,
+                       .bytes = arena.size,
+                       .max_batch = max_batch,
+                       .at_once = images_at_once(model, max_batch)};
     run_lay_out(made, &arena);
     *run = made;
     return PMOE_OK;

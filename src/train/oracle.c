@@ -128,7 +128,7 @@ static struct number product(const struct number *x, const double *w, double bia
             carried += fabs(weight) * in.bound;
             variance += weight * weight * in.variance;
         }
-    int32_t terms = runs * run + 6; /* bias, and what a folded norm rounds */
+    int32_t terms = runs * run + 2;
     return (struct number){sum, carried + terms * (double)FLT_EPSILON * (magnitude + carried),
                            variance + terms * (ROUND * magnitude) * (ROUND * magnitude)};
 }
@@ -185,7 +185,7 @@ static struct number window_product(const struct number *x, struct shape in, con
                 variance += w[c] * w[c] * one.variance;
             }
         }
-    int32_t terms = layer->kernel * layer->kernel * in.c + 6;
+    int32_t terms = layer->kernel * layer->kernel * in.c + 2;
     return (struct number){sum, carried + terms * (double)FLT_EPSILON * (magnitude + carried),
                            variance + terms * (ROUND * magnitude) * (ROUND * magnitude)};
 }

@@ -498,7 +498,7 @@ test('bench times models and kernels side by side and says how', () => {
     }
     const kernels = result.rows.filter((/** @type {any} */ row) => row.what === 'kernel');
     const layers = new Set(kernels.map((/** @type {any} */ row) => `${row.model} ${row.layer}`));
-    assert.deepEqual([...layers], ['dense-8 conv', 'dense-8 out', 'routed-8 router', 'routed-8 experts']);
+    assert.deepEqual([...layers], ['dense-8 conv', 'dense-8 out', 'routed-8 router', 'routed-8 experts.1']);
     assert.equal(kernels.length, layers.size * json(['self-test']).rows.length);
     const text = succeed(['bench', ...models, '--what', 'models', '--batch', '1', '--seconds', '0', '--isa', 'scalar']);
     assert.match(text, /models on scalar, batch 1, \d+ samples each\n.*kept.*\n +dense-8 .*\n +routed-8 /);

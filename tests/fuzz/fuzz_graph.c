@@ -16,21 +16,32 @@ static void check_layer(const struct graph *graph, int32_t at)
 {
     const struct layer *layer = &graph->layer[at];
     struct shape in = graph_input_shape(graph, at);
-    require(layer->input >= GRAPH_IMAGE && layer->input < at);
+    require(layer->input >= (layer->group < 0 ? GRAPH_IMAGE : GRAPH_EXPERT) && layer->input < at);
+    require(layer->input < 0 || graph->layer[layer->input].group == layer->group);
+    require(layer->group < 0 || (layer->group < at && at <= graph_stack_end(graph, layer->group)));
     require(shape_count(layer->shape) >= 1 && shape_count(layer->shape) <= GRAPH_MAX_ELEMENTS);
     require(layer_multiply_adds(graph, at) >= 0);
     require(in.kind != SHAPE_SCORES && (in.kind != SHAPE_ROUTED || layer->type == LAYER_AVG_POOL));
     if (layer->patch > 0)
         require(layer->high * layer->patch == in.a && layer->wide * layer->patch == in.b &&
                 layer->high * layer->wide == layer->patches);
-    if (layer->type != LAYER_EXPERT_GROUP) {
+    if (layer->type == LAYER_ADD)
+        require(shape_count(graph_shape_of(graph, at, layer->with)) == shape_count(layer->shape));
+    require(layer->inner >= 0 && at + layer->inner < graph->layers);
+    if (!layer->inner) {
         require(layer->router == -1);
         return;
     }
     require(layer->router >= 0 && layer->router < at);
     const struct layer *router = &graph->layer[layer->router];
+    require(layer->kept >= 1 && layer->experts == router->experts);
+    require(graph->layer[graph_stack_end(graph, at)].shape.c == layer->shape.c);
+    if (layer->type == LAYER_MIXTURE) {
+        require(router->type == LAYER_SAMPLE_ROUTER && layer->kept <= layer->experts);
+        return;
+    }
     require(router->type == LAYER_PATCH_ROUTER && router->input == layer->input && router->patch == layer->patch);
-    require(layer->kept >= 1 && layer->kept <= router->patches && layer->experts == router->experts);
+    require(layer->kept <= router->patches);
 }
 
 static void check_tensors(const struct graph *graph)
@@ -44,7 +55,7 @@ static void check_tensors(const struct graph *graph)
         for (int32_t d = 0; d < tensor->rank; d++)
             count *= tensor->dims[d];
         require(count == tensor->count && count >= 1 && count <= GRAPH_MAX_ELEMENTS);
-        require(layer->weight == i || layer->bias == i);
+        require(layer->weight == i || layer->bias == i || layer->mean == i || layer->variance == i);
         parameters += count;
     }
     require(parameters == graph->parameters);
@@ -74,7 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (int32_t i = 0; i < graphs->layers; i++)
             check_layer(graphs, i);
         check_tensors(graphs);
-        require(shape_count(graphs->layer[graphs->layers - 1].shape) == graphs->outputs);
+        require(graphs->layer[graphs->last].group < 0);
+        require(shape_count(graphs->layer[graphs->last].shape) == graphs->outputs);
         check_round_trip(&graphs[0], &graphs[1]);
     } else {
         require(error.status == status && error.text[0] != 0 && strpbrk(error.text, "\r\n\x1b") == NULL);

@@ -26,6 +26,10 @@
     ",\"gate\":\"" gate "\",\"expert\":[" expert "]},"
 #define PATCHES "{\"type\":\"patch_conv\",\"patch\":28,\"filters\":20}"
 #define THEN_RELU ",{\"type\":\"relu\"}"
+#define CONV_FROM_IMAGE "{\"name\":\"conv\",\"type\":\"patch_conv\",\"input\":\"image\",\"patch\":28,\"filters\":20},"
+#define MIXTURE(kept, input, router)                                                                                   \
+    "{\"name\":\"m\",\"type\":\"mixture\",\"input\":\"" input "\",\"router\":\"" router "\",\"kept\":" kept            \
+    ",\"gate\":\"hard\",\"expert\":[{\"type\":\"linear\",\"outputs\":2}]}"
 #define EXPERTS GROUP("2", "hard", PATCHES THEN_RELU)
 
 #define IMAGE(height, width, channels)                                                                                 \
@@ -71,6 +75,18 @@ static const char deep[] =
                                 "\"filters\":5,\"bias\":true},{\"type\":\"relu\"}]},"
                                 "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"l\"},"
                                 "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":3}" END;
+
+/* Routed and mixed: a stem, a group of stacks over its patches, a mixture of what they pool to. */
+static const char stacks[] =
+    TWO "{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"stride\":2,\"padding\":1,\"filters\":8},"
+        "{\"name\":\"r\",\"type\":\"patch_router\",\"patch\":14,\"experts\":3},"
+        "{\"name\":\"e\",\"type\":\"expert_group\",\"input\":\"stem\",\"router\":\"r\",\"kept\":2,"
+        "\"gate\":\"softmax_topl\",\"gated\":\"input\",\"dropped\":\"zeros\",\"expert\":["
+        "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":6},"
+        "{\"name\":\"n\",\"type\":\"batch_norm\",\"epsilon\":0.001},"
+        "{\"name\":\"s\",\"type\":\"add\",\"with\":\"a\"},{\"type\":\"relu\"},"
+        "{\"name\":\"p\",\"type\":\"avg_pool\",\"divisor\":\"n\"}]}," POOL
+        "{\"name\":\"g\",\"type\":\"sample_router\",\"experts\":4,\"normalise\":true}," MIXTURE("3", "pool", "g") END;
 
 static pmoe_status read_bytes(const char *text, size_t bytes, struct graph *graph, pmoe_error *error)
 {
@@ -176,7 +192,8 @@ static void reads_joint(void **state)
     (void)state;
     struct graph *graph = read_good(joint);
     assert_int_equal(graph->outputs, 2);
-    const struct layer *router = &graph->layer[0], *group = &graph->layer[1], *pool = &graph->layer[2];
+    const struct layer *router = &graph->layer[0], *group = &graph->layer[1], *expert = &graph->layer[2],
+                       *pool = &graph->layer[4];
     assert_int_equal(router->type, LAYER_PATCH_ROUTER);
     assert_int_equal(router->experts, 2);
     assert_int_equal(router->patches, 16);
@@ -189,30 +206,42 @@ static void reads_joint(void **state)
     assert_int_equal(group->high, 4);
     assert_int_equal(group->wide, 4);
     assert_int_equal(group->patches, 16);
-    assert_int_equal(group->filters, 10);
     assert_int_equal(group->experts, 2);
     assert_int_equal(group->kept, 6);
     assert_int_equal(group->gate, GATE_TOPL_SOFTMAX);
-    assert_int_equal(group->has_bias, 1);
-    assert_int_equal(group->has_relu, 1);
+    assert_int_equal(group->gate_place, GATE_ON_OUTPUT);
+    assert_int_equal(group->dropped, DROPPED_ABSENT);
+    assert_int_equal(group->inner, 2);
+    assert_int_equal(group->weight, -1);
     expect_shape(graph, 1, SHAPE_ROUTED, 2, 6, 10);
+    assert_string_equal(expert->name, "experts.1");
+    assert_int_equal(expert->type, LAYER_PATCH_CONV);
+    assert_int_equal(expert->group, 1);
+    assert_int_equal(expert->input, GRAPH_EXPERT);
+    assert_int_equal(expert->filters, 10);
+    assert_int_equal(expert->has_bias, 1);
+    expect_shape(graph, 2, SHAPE_MAP, 1, 1, 10);
+    assert_int_equal(graph->layer[3].type, LAYER_RELU);
+    assert_int_equal(graph->layer[3].input, 2);
     assert_int_equal(pool->input, 1);
     assert_int_equal(pool->patches, 16);
     assert_int_equal(pool->divisor, POOL_BY_KEPT);
-    expect_shape(graph, 2, SHAPE_VECTOR, 1, 1, 20);
+    expect_shape(graph, 4, SHAPE_VECTOR, 1, 1, 20);
+    assert_int_equal(graph->last, 5);
 
     assert_int_equal(graph->tensors, 5);
     expect_tensor(graph, 0, "router.weight", 0, 4, (const int64_t[]){2, 1, 28, 28});
-    expect_tensor(graph, 1, "experts.weight", 1, 5, (const int64_t[]){2, 10, 1, 28, 28});
-    expect_tensor(graph, 2, "experts.bias", 1, 2, (const int64_t[]){2, 10});
-    expect_tensor(graph, 3, "out.weight", 3, 2, (const int64_t[]){2, 20});
-    expect_tensor(graph, 4, "out.bias", 3, 1, (const int64_t[]){2});
-    assert_int_equal(group->weight, 1);
-    assert_int_equal(group->bias, 2);
+    expect_tensor(graph, 1, "experts.weight", 2, 5, (const int64_t[]){2, 10, 1, 28, 28});
+    expect_tensor(graph, 2, "experts.bias", 2, 2, (const int64_t[]){2, 10});
+    expect_tensor(graph, 3, "out.weight", 5, 2, (const int64_t[]){2, 20});
+    expect_tensor(graph, 4, "out.bias", 5, 1, (const int64_t[]){2});
+    assert_int_equal(expert->weight, 1);
+    assert_int_equal(expert->bias, 2);
     assert_int_equal(graph->parameters, 2 * 784 + 20 * 784 + 20 + 40 + 2);
     assert_int_equal(layer_multiply_adds(graph, 0), 2 * 16 * 784);
-    assert_int_equal(layer_multiply_adds(graph, 1), 2 * 6 * 10 * 784);
-    assert_int_equal(layer_multiply_adds(graph, 3), 40);
+    assert_int_equal(layer_multiply_adds(graph, 1), 0);
+    assert_int_equal(layer_multiply_adds(graph, 2), 2 * 6 * 10 * 784);
+    assert_int_equal(layer_multiply_adds(graph, 5), 40);
     free(graph);
 }
 
@@ -221,9 +250,9 @@ static void reads_the_others(void **state)
     (void)state;
     struct graph *graph = read_good(separate);
     assert_int_equal(graph->layer[1].gate, GATE_HARD);
-    assert_int_equal(graph->layer[1].has_relu, 1);
-    assert_int_equal(graph->layer[1].has_bias, 0);
-    expect_shape(graph, 2, SHAPE_VECTOR, 1, 1, 40);
+    assert_int_equal(graph->layer[1].inner, 2);
+    assert_int_equal(graph->layer[2].has_bias, 0);
+    expect_shape(graph, 4, SHAPE_VECTOR, 1, 1, 40);
     free(graph);
 
     graph = read_good(mosaic10);
@@ -231,9 +260,9 @@ static void reads_the_others(void **state)
     assert_int_equal(graph->outputs, 10);
     assert_string_equal(graph->class_text + graph->class_at[9], "neuf \xc3\xa9");
     assert_int_equal(graph->layer[1].gate, GATE_SOFTMAX_TOPL);
-    assert_int_equal(graph->layer[1].has_relu, 0);
-    expect_shape(graph, 2, SHAPE_VECTOR, 1, 1, 640);
-    expect_shape(graph, 4, SHAPE_VECTOR, 1, 1, 64);
+    assert_int_equal(graph->layer[1].inner, 1);
+    expect_shape(graph, 3, SHAPE_VECTOR, 1, 1, 640);
+    expect_shape(graph, 5, SHAPE_VECTOR, 1, 1, 64);
     free(graph);
 
     graph = read_good(deep);
@@ -243,9 +272,9 @@ static void reads_the_others(void **state)
     expect_shape(graph, 4, SHAPE_ROUTED, 3, 4, 5);
     expect_tensor(graph, 0, "c1.weight", 0, 4, (const int64_t[]){8, 1, 7, 7});
     expect_tensor(graph, 2, "c2.weight", 2, 4, (const int64_t[]){6, 8, 2, 2});
-    expect_tensor(graph, 4, "group.weight", 4, 5, (const int64_t[]){3, 5, 6, 4, 4});
+    expect_tensor(graph, 4, "group.weight", 5, 5, (const int64_t[]){3, 5, 6, 4, 4});
     assert_int_equal(layer_multiply_adds(graph, 2), 64 * 6 * 2 * 2 * 8);
-    assert_int_equal(layer_multiply_adds(graph, 4), 3 * 4 * 5 * 4 * 4 * 6);
+    assert_int_equal(layer_multiply_adds(graph, 5), 3 * 4 * 5 * 4 * 4 * 6);
     free(graph);
 }
 
@@ -256,9 +285,47 @@ static const char *const at_the_limits[] = {
     IMAGE("64", "64", "1") LAYER("r", "\"type\":\"patch_router\",\"patch\":1,\"experts\":1024")
         LAYER("g", "\"type\":\"expert_group\",\"input\":\"image\",\"router\":\"r\",\"kept\":4096,\"gate\":\"hard\","
                    "\"expert\":[{\"type\":\"patch_conv\",\"patch\":1,\"filters\":64}]") POOL OUT END,
-    TWO LAYER("abcdefghijklmnopqrstuvwxyz12345", "\"type\":\"avg_pool\",\"divisor\":\"l\"") OUT END,
+    TWO LAYER("abcdefghijklmnopqrstuvwxyz123456789012345678901", "\"type\":\"avg_pool\",\"divisor\":\"l\"") OUT END,
     HEAD("[\"\xc2\xa0\",\" \"]") POOL OUT END,
 };
+
+/* What stacks and mixtures add to the list. */
+static void reads_stacks(void **state)
+{
+    (void)state;
+    struct graph *graph = read_good(stacks);
+    assert_int_equal(graph->layers, 12);
+    assert_int_equal(graph->last, 10);
+    assert_int_equal(graph->layer[0].padding, 1);
+    assert_int_equal(graph->layer[0].stride, 2);
+    expect_shape(graph, 0, SHAPE_MAP, 56, 56, 8);
+    const struct layer *group = &graph->layer[2];
+    assert_int_equal(group->inner, 5);
+    assert_int_equal(group->gate_place, GATE_ON_INPUT);
+    assert_int_equal(group->dropped, DROPPED_ZEROS);
+    assert_int_equal(graph_stack_end(graph, 2), 7);
+    expect_shape(graph, 2, SHAPE_ROUTED, 3, 2, 6);
+    assert_string_equal(graph->layer[3].name, "e.a");
+    assert_int_equal(graph->layer[3].input, GRAPH_EXPERT);
+    expect_shape(graph, 3, SHAPE_MAP, 14, 14, 6);
+    assert_int_equal(graph->layer[5].type, LAYER_ADD);
+    assert_int_equal(graph->layer[5].input, 4);
+    assert_int_equal(graph->layer[5].with, 3);
+    assert_string_equal(graph->layer[6].name, "e.4");
+    expect_shape(graph, 7, SHAPE_VECTOR, 1, 1, 6);
+    expect_tensor(graph, 2, "e.a.weight", 3, 5, (const int64_t[]){3, 6, 8, 3, 3});
+    expect_tensor(graph, 5, "e.n.running_mean", 4, 2, (const int64_t[]){3, 6});
+    assert_int_equal(graph->layer[4].variance, 6);
+    expect_shape(graph, 9, SHAPE_SCORES, 4, 1, 1);
+    assert_int_equal(graph->layer[9].normalise, 1);
+    expect_shape(graph, 10, SHAPE_VECTOR, 1, 1, 2);
+    expect_tensor(graph, graph->layer[11].weight, "m.weight", 11, 3, (const int64_t[]){4, 2, 18});
+    assert_int_equal(layer_multiply_adds(graph, 0), 56 * 56 * 9 * 8);
+    assert_int_equal(layer_multiply_adds(graph, 3), 3 * 2 * 14 * 14 * 9 * 8 * 6);
+    assert_int_equal(layer_multiply_adds(graph, 9), 4 * 18);
+    assert_int_equal(layer_multiply_adds(graph, 11), 3 * 18 * 2);
+    free(graph);
+}
 
 static void limits_are_inclusive(void **state)
 {
@@ -270,7 +337,7 @@ static void limits_are_inclusive(void **state)
 static void writes_what_it_read(void **state)
 {
     (void)state;
-    static const char *const examples[] = {cnn, separate, joint, mosaic10, deep};
+    static const char *const examples[] = {cnn, separate, joint, mosaic10, deep, stacks};
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
         struct graph *graph = read_good(examples[i]);
         size_t length = graph_write(graph, NULL, 0);
@@ -342,13 +409,14 @@ static const struct {
     {TWO CONV "{\"type\":\"relu\"}" END, "layer 2 of the list: name is missing", PMOE_E_FORMAT},
     {TWO "{\"name\":\"\",\"type\":\"relu\"}" END, "layer 1 of the list: name is \"\", expected letters", PMOE_E_FORMAT},
     {TWO "{\"name\":\"a/b\",\"type\":\"relu\"}" END, "name is \"a/b\", expected letters", PMOE_E_FORMAT},
-    {TWO "{\"name\":\"abcdefghijklmnopqrstuvwxyz123456\",\"type\":\"relu\"}" END, "name is 32 bytes long, at most 31",
-     PMOE_E_LIMIT},
+    {TWO "{\"name\":\"abcdefghijklmnopqrstuvwxyz1234567890123456789012\",\"type\":\"relu\"}" END,
+     "name is 48 bytes long, at most 47", PMOE_E_LIMIT},
     {TWO "{\"name\":\"image\",\"type\":\"relu\"}" END, "name is \"image\", which is taken", PMOE_E_GRAPH},
     {TWO CONV CONV OUT END, "layer 2 of the list: name is \"conv\", which is taken", PMOE_E_GRAPH},
     {TWO "{\"name\":\"a\"}" END, "layer \"a\": type is missing", PMOE_E_FORMAT},
-    {TWO "{\"name\":\"a\",\"type\":\"conv\"}" END,
-     "layer \"a\": type is \"conv\", expected one of patch_conv, relu, avg_pool, linear, patch_router, expert_group",
+    {TWO "{\"name\":\"a\",\"type\":\"deconv\"}" END,
+     "layer \"a\": type is \"deconv\", expected one of conv, patch_conv, batch_norm, relu, add, avg_pool, linear, "
+     "patch_router, expert_group, sample_router, mixture",
      PMOE_E_FORMAT},
     {TWO "{\"name\":\"a\",\"type\":\"a type whose name is far too long to be one\"}" END,
      "layer \"a\": type is \"a type", PMOE_E_FORMAT},
@@ -435,25 +503,28 @@ static const struct {
     {TWO ROUTER GROUP("0", "hard", PATCHES) POOL OUT END, "layer \"experts\": kept is 0, expected 1 to", PMOE_E_FORMAT},
     {TWO ROUTER GROUP("2", "soft", PATCHES) POOL OUT END,
      "layer \"experts\": gate is \"soft\", expected one of hard, topl_softmax, softmax_topl", PMOE_E_FORMAT},
-    {TWO ROUTER GROUP("2", "hard", "") POOL OUT END, "layer \"experts\": expert is [], expected a list of a patch_conv",
+    {TWO ROUTER GROUP("2", "hard", "") POOL OUT END, "layer \"experts\": expert is [], expected a list of layers",
      PMOE_E_GRAPH},
-    {TWO ROUTER GROUP("2", "hard", PATCHES THEN_RELU THEN_RELU) POOL OUT END,
-     "expected a list of a patch_conv and maybe", PMOE_E_GRAPH},
     {TWO ROUTER GROUP("2", "hard", "{\"type\":\"relu\"}") POOL OUT END,
-     "layer \"experts\", expert layer 1: type is \"relu\", expected \"patch_conv\"", PMOE_E_GRAPH},
-    {TWO ROUTER GROUP("2", "hard", PATCHES "," PATCHES) POOL OUT END,
-     "layer \"experts\", expert layer 2: type is \"patch_conv\", expected \"relu\"", PMOE_E_GRAPH},
+     "layer \"experts.1\": is the last one of its expert and gives a map [28][28][1], expected a vector", PMOE_E_GRAPH},
+    {TWO ROUTER GROUP(
+         "2", "hard",
+         "{\"type\":\"patch_conv\",\"patch\":2,\"filters\":3},{\"type\":\"patch_conv\",\"patch\":14,\"filters\":3}")
+         POOL OUT END,
+     "its tensor \"experts.weight\" is that of layer \"experts.1\"; give it a name", PMOE_E_GRAPH},
+    {TWO ROUTER GROUP("2", "hard", "{\"type\":\"patch_router\",\"patch\":2,\"experts\":3}") POOL OUT END,
+     "type is \"patch_router\", which no expert may contain", PMOE_E_GRAPH},
     {TWO ROUTER GROUP("2", "hard", "5") POOL OUT END, "layer \"experts\", expert layer 1: expected an object, found 5",
      PMOE_E_FORMAT},
-    {TWO ROUTER GROUP("2", "hard", PATCHES ",{\"type\":\"relu\",\"name\":\"x\"}") POOL OUT END,
-     "layer \"experts\", expert layer 2: unknown key \"name\", expected type", PMOE_E_FORMAT},
+    {TWO ROUTER GROUP("2", "hard", PATCHES ",{\"type\":\"relu\",\"nmae\":\"x\"}") POOL OUT END,
+     "layer \"experts\", expert layer 2: unknown key \"nmae\", expected name, type", PMOE_E_FORMAT},
     {TWO ROUTER GROUP("2", "hard", "{\"type\":\"patch_conv\",\"patch\":14,\"filters\":20}") POOL OUT END,
-     "layer \"experts\", expert layer 1: patch is 14, expected 28 (the patch of router \"router\")", PMOE_E_GRAPH},
+     "layer \"experts.1\": is the last one of its expert and gives a map [2][2][20], expected a vector", PMOE_E_GRAPH},
     {TWO ROUTER GROUP("2", "hard", "{\"type\":\"patch_conv\",\"patch\":28}") POOL OUT END,
      "layer \"experts\", expert layer 1: filters is missing", PMOE_E_FORMAT},
     {TWO LAYER("router", "\"type\":\"patch_router\",\"patch\":28,\"experts\":8")
          GROUP("2", "hard", "{\"type\":\"patch_conv\",\"patch\":28,\"filters\":65536}") POOL OUT END,
-     "layer \"experts\": its weight has more than 268435456 elements", PMOE_E_LIMIT},
+     "layer \"experts\", expert layer 1: its weight has more than 268435456 elements", PMOE_E_LIMIT},
     {TWO ROUTER EXPERTS LAYER("a", "\"type\":\"relu\"") POOL OUT END,
      "layer \"a\": its input \"experts\" is routed patches [2][2][20], expected a map or a vector", PMOE_E_GRAPH},
     {TWO ROUTER EXPERTS OUT END, "is routed patches [2][2][20], expected a vector", PMOE_E_GRAPH},
@@ -476,6 +547,64 @@ static const struct {
          LAYER("g", "\"type\":\"expert_group\",\"input\":\"image\",\"router\":\"r\",\"kept\":1,\"gate\":\"hard\","
                     "\"expert\":[{\"type\":\"patch_conv\",\"patch\":1,\"filters\":1}]") POOL OUT END,
      "layer \"g\": its input is \"image\", expected \"conv\" (the input of router \"r\")", PMOE_E_GRAPH},
+
+    /* convolutions, norms, sums */
+    {TWO LAYER("c", "\"type\":\"conv\",\"kernel\":16,\"filters\":2") POOL OUT END,
+     "layer \"c\": kernel is 16, expected 1 to 15", PMOE_E_LIMIT},
+    {TWO LAYER("c", "\"type\":\"conv\",\"kernel\":3,\"padding\":3,\"filters\":2") POOL OUT END,
+     "layer \"c\": padding is 3, expected 0 to 2", PMOE_E_LIMIT},
+    {TWO LAYER("c", "\"type\":\"conv\",\"kernel\":3,\"stride\":0,\"filters\":2") POOL OUT END,
+     "layer \"c\": stride is 0, expected 1 to 15", PMOE_E_FORMAT},
+    {IMAGE("4", "8", "1") LAYER("c", "\"type\":\"conv\",\"kernel\":7,\"padding\":1,\"filters\":2") POOL OUT END,
+     "layer \"c\": kernel is 7, expected at most the sides of its padded input, 6 x 10", PMOE_E_GRAPH},
+    {IMAGE("4096", "4096", "1") LAYER("c", "\"type\":\"conv\",\"kernel\":5,\"padding\":2,\"filters\":2") POOL OUT END,
+     "layer \"c\": a map [4096][4096][25] has more than 268435456 elements", PMOE_E_LIMIT},
+    {TWO LAYER("b", "\"type\":\"batch_norm\",\"epsilon\":0") POOL OUT END,
+     "layer \"b\": epsilon is 0, expected a number above 0", PMOE_E_FORMAT},
+    {TWO LAYER("b", "\"type\":\"batch_norm\",\"epsilon\":1e-60") POOL OUT END, "expected a number above 0",
+     PMOE_E_FORMAT},
+    {TWO LAYER("b", "\"type\":\"batch_norm\",\"bias\":true") POOL OUT END,
+     "layer \"b\": unknown key \"bias\", expected name, type, input, epsilon", PMOE_E_FORMAT},
+    {TWO CONV LAYER("a", "\"type\":\"add\"") POOL OUT END, "layer \"a\": with is missing", PMOE_E_FORMAT},
+    {TWO CONV LAYER("a", "\"type\":\"add\",\"with\":\"image\"") POOL OUT END,
+     "layer \"a\": its input \"image\" is a map [112][112][1], expected a map [4][4][20]", PMOE_E_GRAPH},
+    {TWO CONV LAYER("a", "\"type\":\"add\",\"with\":\"a\"") POOL OUT END,
+     "with is \"a\", expected the name of an earlier", PMOE_E_GRAPH},
+    {TWO ROUTER EXPERTS LAYER("a", "\"type\":\"add\",\"input\":\"image\",\"with\":\"experts\"") POOL OUT END,
+     "layer \"a\": its input \"experts\" is routed patches [2][2][20], expected a map [112][112][1]", PMOE_E_GRAPH},
+
+    /* stacks */
+    {TWO ROUTER GROUP("2", "hard\",\"gated\":\"both", PATCHES) POOL OUT END,
+     "layer \"experts\": gated is \"both\", expected one of output, input", PMOE_E_FORMAT},
+    {TWO ROUTER GROUP("2", "hard\",\"dropped\":\"mean", PATCHES) POOL OUT END,
+     "layer \"experts\": dropped is \"mean\", expected one of absent, zeros", PMOE_E_FORMAT},
+    {TWO ROUTER GROUP("2", "hard", "{\"type\":\"relu\",\"name\":\"patch\"}," PATCHES) POOL OUT END,
+     "name is \"patch\", which is taken", PMOE_E_GRAPH},
+    {TWO ROUTER GROUP("2", "hard", PATCHES ",{\"type\":\"relu\",\"input\":\"image\"}") POOL OUT END,
+     "input is \"image\", expected the name of an earlier layer of the same expert", PMOE_E_GRAPH},
+    {TWO ROUTER GROUP("2", "hard",
+                      "{\"type\":\"relu\"},{\"type\":\"patch_conv\",\"input\":\"patch\",\"patch\":28,\"filters\":2}")
+         POOL OUT END,
+     "layer \"experts.1\": no later layer of its expert reads it", PMOE_E_GRAPH},
+    {TWO LAYER("r", "\"type\":\"patch_router\",\"patch\":2,\"experts\":1") LAYER(
+         "g", "\"type\":\"expert_group\",\"input\":"
+              "\"image\",\"router\":\"r\",\"kept\":3136,\"gate\":\"hard\",\"expert\":[{\"type\":\"conv\",\"kernel\":1,"
+              "\"filters\":30000},{\"type\":\"avg_pool\",\"divisor\":\"n\"}]") POOL OUT END,
+     "layer \"g.1\": 3136 times a map [2][2][30000] has more than 268435456 elements", PMOE_E_LIMIT},
+    {TWO ROUTER CONV_FROM_IMAGE LAYER("e", "\"type\":\"relu\",\"input\":\"experts.1\"") POOL OUT END,
+     "input is \"experts.1\", expected the name of an earlier layer", PMOE_E_GRAPH},
+
+    /* mixtures */
+    {TWO POOL LAYER("g", "\"type\":\"sample_router\",\"experts\":1,\"normalise\":true") OUT END,
+     "layer \"g\": normalise needs 2 experts or more, found 1", PMOE_E_GRAPH},
+    {TWO CONV LAYER("g", "\"type\":\"sample_router\",\"experts\":2") OUT END,
+     "layer \"g\": its input \"conv\" is a map [4][4][20], expected a vector", PMOE_E_GRAPH},
+    {TWO POOL LAYER("g", "\"type\":\"sample_router\",\"experts\":2") MIXTURE("3", "pool", "g") END,
+     "layer \"m\": kept is 3, expected 1 to 2 (the experts of router \"g\")", PMOE_E_GRAPH},
+    {TWO ROUTER CONV_FROM_IMAGE POOL MIXTURE("1", "pool", "router") END,
+     "layer \"m\": router is \"router\", expected the name of a sample_router", PMOE_E_GRAPH},
+    {TWO POOL LAYER("g", "\"type\":\"sample_router\",\"experts\":2") MIXTURE("1", "image", "g") END,
+     "layer \"m\": its input \"image\" is a map [112][112][1], expected a vector", PMOE_E_GRAPH},
 };
 
 static void refuses(void **state)
@@ -515,7 +644,7 @@ static void too_many_layers_and_classes(void **state)
         pmoe_status status = read_bytes(text, strlen(text), graph, &error);
         assert_int_equal(status, layers > GRAPH_MAX_LAYERS ? PMOE_E_LIMIT : PMOE_OK);
         if (status != PMOE_OK)
-            assert_string_equal(error.text, "layer list: has 65 layers, at most 64 are accepted");
+            assert_string_equal(error.text, "layer list: has more than the 128 layers that are accepted");
         else
             assert_int_equal(graph->tensors, 2 + 2 * (GRAPH_MAX_LAYERS - 3));
     }
@@ -577,6 +706,7 @@ int main(void)
         cmocka_unit_test(reads_cnn),
         cmocka_unit_test(reads_joint),
         cmocka_unit_test(reads_the_others),
+        cmocka_unit_test(reads_stacks),
         cmocka_unit_test(limits_are_inclusive),
         cmocka_unit_test(writes_what_it_read),
         cmocka_unit_test(names_are_those_of_the_format),
