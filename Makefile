@@ -161,7 +161,7 @@ FUZZERS       := $(FUZZ_C:tests/fuzz/%.c=build/sanitize/fuzz/%)
 FUZZ_SECONDS  ?= 300
 TEST_PROGRAMS := $(UNITS:%=build/native/units/%) $(UNITS:%=build/sanitize/units/%) \
                  $(QEMU_UNITS:%=build/aarch64/units/%) $(FUZZERS) \
-                 build/native/hosts/answers build/native/hosts/logits \
+                 build/native/hosts/answers build/native/hosts/logits build/peers/pmoe.node \
                  $(if $(CLI_C),build/pmoe build/sanitize/bin/pmoe build/aarch64/bin/pmoe) \
                  $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
 

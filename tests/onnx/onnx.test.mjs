@@ -16,10 +16,11 @@ import { denseModel } from '../cli/model_file.mjs';
 import { model, models, ties, uniform } from './models.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const PMOE = join(ROOT, 'build/pmoe');
+/** What users run, and the same with checks of every access, which writes the files compared here. */
+const [PMOE, CHECKED] = ['build/pmoe', 'build/sanitize/bin/pmoe'].map((path) => join(ROOT, path));
 const LOGITS = join(ROOT, 'build/native/hosts/logits');
 const WEIGHTS = join(ROOT, 'weights');
-/** Of the largest logit: both sides round some hundred times on the way, each by at most 6e-8 of what is summed. */
+/** Of the largest logit, or of 1: both sides round on the way, in another order, and ours by way of Winograd. */
 const TOLERANCE = 2e-5;
 const FORMS = { shared: [], batched: ['--batched'], naive: ['--naive'] };
 
@@ -28,8 +29,13 @@ let folder;
 before(() => (folder = mkdtempSync(join(tmpdir(), 'pmoe-onnx-'))));
 after(() => folder && rmSync(folder, { recursive: true, force: true }));
 
-/** @param {string} file @param {string} out @param {string[]} options */
-const exportTo = (file, out, options) => spawnSync(PMOE, ['export', '--onnx', ...options, '--out', out, file], { encoding: 'utf8' });
+/** @param {string} program @param {string[]} options @param {string} out */
+function exportWith(program, options, out) {
+    const { status, stderr } = spawnSync(program, ['export', '--onnx', ...options, '--out', out], { encoding: 'utf8' });
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+    return readFileSync(out);
+}
 
 /** @param {string} file @param {Float32Array} images NHWC @param {number} batch */
 function ours(file, images, batch) {
@@ -84,9 +90,7 @@ async function compare(file, size, forms, make = imagesOf) {
     const pixels = size[0] * size[1] * size[2];
     for (const form of forms) {
         const onnx = join(folder, `${basename(file)}.${form}.onnx`);
-        const done = exportTo(file, onnx, FORMS[/** @type {keyof typeof FORMS} */ (form)]);
-        assert.equal(done.stderr, '');
-        assert.equal(done.status, 0);
+        exportWith(CHECKED, [...FORMS[/** @type {keyof typeof FORMS} */ (form)], file], onnx);
         for (const batch of [1, 3]) {
             const images = make(batch * pixels, batch);
             assertClose(ours(file, images, batch), await theirs(onnx, images, batch, size), `${basename(file)}, ${form}, batch ${batch}`);
@@ -121,12 +125,23 @@ test('ties go to the lower patch in ONNX Runtime too', async () => {
 
 test('metadata of ours goes along, and the same file gives the same bytes', () => {
     const file = join(WEIGHTS, 'mosaic-joint.safetensors');
-    const [one, two] = [join(folder, 'one.onnx'), join(folder, 'two.onnx')];
-    assert.equal(exportTo(file, one, []).status, 0);
-    assert.equal(exportTo(file, two, []).status, 0);
-    const bytes = readFileSync(one);
-    assert.deepEqual(bytes, readFileSync(two));
-    for (const key of ['pmoe.model', 'pmoe.sha256', 'pmoe.golden', 'pmoe.train']) assert.ok(bytes.includes(key), key);
+    const out = join(folder, 'bytes.onnx');
+    for (const options of Object.values(FORMS)) {
+        const bytes = exportWith(PMOE, [...options, file], out);
+        assert.deepEqual(bytes, exportWith(CHECKED, [...options, file], out));
+        for (const key of ['pmoe.model', 'pmoe.sha256', 'pmoe.golden', 'pmoe.train']) assert.ok(bytes.includes(key), key);
+    }
+});
+
+test('networks of the benchmark are exported by name, as themselves too', () => {
+    const [onnx, weights] = [join(folder, 'moe.onnx'), join(folder, 'moe.safetensors')];
+    const bytes = exportWith(PMOE, ['--network', 'patch_moe'], onnx);
+    const args = ['export', '--safetensors', '--network', 'patch_moe', '--out', weights];
+    const { status, stdout } = spawnSync(PMOE, [...args, '--json'], { encoding: 'utf8' });
+    assert.equal(status, 0);
+    const { written, network, kind } = JSON.parse(stdout);
+    assert.deepEqual([kind, network, written.format, written.bytes], ['export', 'patch_moe', 'safetensors', readFileSync(weights).length]);
+    assert.deepEqual(exportWith(PMOE, [weights], onnx), bytes);
 });
 
 test('what cannot be exported is refused by name', () => {
@@ -143,12 +158,17 @@ test('what cannot be exported is refused by name', () => {
         assert.match(stderr, /^pmoe export: [^\n]+\n$/);
         assert.match(stderr, sentence);
     };
-    refuse(['--out', out, dense], /expected --onnx, the one format there is/);
+    refuse(['--out', out, dense], /expected --onnx or --safetensors, found neither/);
+    refuse(['--onnx', '--safetensors', '--out', out, dense], /expected --onnx or --safetensors, found both/);
+    refuse(['--safetensors', '--naive', '--out', out, dense], /--batched and --naive at most, and with --onnx only/);
+    refuse(['--onnx', '--out', out], /expected MODEL or --network NAME, found neither/);
+    refuse(['--onnx', '--network', 'patch_moe', '--out', out, dense], /expected MODEL or --network NAME, found both/);
+    refuse(['--onnx', '--network', 'patch_mo', '--out', out], /found "patch_mo"; did you mean patch_moe\?/);
     refuse(['--onnx', dense], /--out FILE is missing/);
-    refuse(['--onnx', '--out', out, '--batched', '--naive', dense], /expected --batched or --naive, found both/);
+    refuse(['--onnx', '--out', out, '--batched', '--naive', dense], /expected one of --batched and --naive at most/);
     refuse(['--onnx', '--out', out, '--batched', dense], /model "dense-8": has no expert group/);
     refuse(['--onnx', '--out', out, '--batched', deep], /layer "experts": its experts have 8 layers; a batched graph takes experts of one/);
     refuse(['--onnx', '--out', out, join(folder, 'nothing')], /nothing: cannot be opened/);
-    refuse(['--onnx', '--out', out, join(ROOT, 'package.json')], /package.json: /);
+    for (const format of ['--onnx', '--safetensors']) refuse([format, '--out', out, join(ROOT, 'package.json')], /package.json: /);
     assert.equal(readdirSync(folder).includes('none.onnx'), false);
 });
