@@ -3,7 +3,7 @@
 //     node build_scripts/readme_tables.mjs
 //
 // Between <!-- begin NAME --> and <!-- end NAME -->: `samples` from weights/results/mosaic-samples.json, `routing` from
-// mosaic-routing.json, `native` from bench-native.json, `web` from bench-web.json.
+// mosaic-routing.json, `native` from bench-native.json, `web` from bench-web.json, `peers` from peers.json.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -53,8 +53,26 @@ function web() {
   );
 }
 
+/** One row a model and host; a peer's time is that of the faster one, or of each form that a routed model is given in. */
+function peers() {
+  const lines = ['| model | host | threads | ours | peer | its time | times slower (95 % interval) |', '|---|---|---:|---:|---|---:|---:|'];
+  const time = (ms) => (ms < 1 ? `${(1000 * ms).toFixed(1)} µs` : `${ms.toFixed(2)} ms`);
+  for (const row of read('peers').rows) {
+    const batch = row.batch > 1 ? `, batch ${row.batch}` : '';
+    const forms = Object.keys(row.peers).filter((name) => name.includes(' '));
+    for (const name of forms.length ? forms : [row.best]) {
+      const { ratio, low, high } = row.ratios[name];
+      lines.push(
+        `| ${row.model}${batch} | ${row.host} | ${row.threads} | ${time(row.ours_ms)} | ${name} | ${time(row.peers[name])} | ` +
+          `${ratio.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}) |`,
+      );
+    }
+  }
+  return lines.join('\n');
+}
+
 let text = readFileSync('README.md', 'utf8');
-for (const [name, make] of Object.entries({ samples, routing, native, web })) {
+for (const [name, make] of Object.entries({ samples, routing, native, web, peers })) {
   const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) {

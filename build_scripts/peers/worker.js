@@ -48,7 +48,7 @@ async function startOnnxRuntime() {
 /** TensorFlow.js takes half of the processors, whatever is asked for; while it starts it is told of twice as many. */
 async function startTensorFlow() {
   const folder = 'node_modules/@tensorflow/';
-  scope.importScripts(...['core/dist/tf-core', 'backend-cpu/dist/tf-backend-cpu', 'backend-wasm/dist/tf-backend-wasm'].map((part) => at(`${folder}tfjs-${part}.min.js`)));
+  scope.importScripts(...['core/dist/tf-core', 'backend-wasm/dist/tf-backend-wasm'].map((part) => at(`${folder}tfjs-${part}.min.js`)));
   const { tf } = scope;
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', threads > 1);
   Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 * threads, configurable: true });
