@@ -216,6 +216,34 @@ static void test_every_list_in_every_form(void **state)
     assert_true(written > 2 * MODEL_LISTS);
 }
 
+/* The longest names that a layer list may have, and the most experts: names in the graph have room for both. */
+static void test_longest_names(void **state)
+{
+    (void)state;
+    static const char list[] =
+        "{\"version\":1,\"name\":\"long\",\"input\":{\"height\":4,\"width\":4,\"channels\":1},"
+        "\"classes\":[\"a\",\"b\"],\"layers\":["
+        "{\"name\":\"routerrouterrouterrouterrouterrouterrouterroute\",\"type\":\"patch_router\",\"patch\":2,"
+        "\"experts\":1024},"
+        "{\"name\":\"groupgroupgroupgroupgroupgroupgroupgrou\",\"type\":\"expert_group\",\"input\":\"image\","
+        "\"router\":\"routerrouterrouterrouterrouterrouterrouterroute\",\"kept\":2,\"gate\":\"topl_softmax\","
+        "\"dropped\":\"zeros\",\"expert\":[{\"name\":\"innerin\",\"type\":\"conv\",\"kernel\":2,"
+        "\"filters\":1,\"bias\":true},{\"name\":\"innerbn\",\"type\":\"relu\"}]},"
+        "{\"name\":\"poolpoolpoolpoolpoolpoolpoolpoolpoolpoolpoolpoo\",\"type\":\"avg_pool\",\"divisor\":\"n\"},"
+        "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2}]}";
+    struct model_file file;
+    model_file_open(&file, list, 1);
+    for (int form = PMOE_ONNX_SHARED; form <= PMOE_ONNX_NAIVE; form++) {
+        unsigned char *onnx;
+        size_t bytes;
+        pmoe_error error;
+        assert_int_equal(pmoe_export_onnx(file.bytes, file.count, (pmoe_onnx_form)form, NULL, &onnx, &bytes, &error),
+                         PMOE_OK);
+        free(onnx);
+    }
+    model_file_close(&file);
+}
+
 static void test_memory_that_runs_out(void **state)
 {
     (void)state;
@@ -261,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_list_in_every_form),
+        cmocka_unit_test(test_longest_names),
         cmocka_unit_test(test_memory_that_runs_out),
         cmocka_unit_test(test_what_is_no_model),
     };
