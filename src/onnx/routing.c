@@ -36,19 +36,19 @@ static void add_top(struct onnx *onnx, const char *part, const char *scores, con
     onnx_end(onnx);
 }
 
-static void concat(struct onnx *onnx, const char *output, int32_t count,
-                   struct onnx_name (*part)(const char *, int32_t))
-{
-    onnx_begin(onnx, "Concat", output, NULL, NULL, NULL);
-    for (int32_t i = 0; i < count; i++)
-        onnx_input(onnx, part(output, i).text);
-    onnx_int(onnx, "axis", 1);
-    onnx_end(onnx);
-}
-
 static struct onnx_name part_of(const char *output, int32_t expert)
 {
     return onnx_name("%s/e%d", output, (int)expert);
+}
+
+/* All experts' parts of it, along axis 1. */
+static void concat(struct onnx *onnx, const char *output, int32_t experts)
+{
+    onnx_begin(onnx, "Concat", output, NULL, NULL, NULL);
+    for (int32_t e = 0; e < experts; e++)
+        onnx_input(onnx, part_of(output, e).text);
+    onnx_int(onnx, "axis", 1);
+    onnx_end(onnx);
 }
 
 /* The stack of one expert; answers the name of its vector. */
@@ -168,7 +168,7 @@ static void add_dropped(struct onnx *onnx, int32_t group, const char *output)
         struct onnx_name made = add_stack(onnx, group, &place);
         onnx_reshape(onnx, part_of(output, e).text, made.text, 3, (const int64_t[]){1, 1, layer->shape.c});
     }
-    concat(onnx, output, layer->experts, part_of);
+    concat(onnx, output, layer->experts);
 }
 
 /* Whether dropped patches reach the pool: one matrix without a bias answers zeros with zeros. */
@@ -195,7 +195,7 @@ static void add_group_naive(struct onnx *onnx, int32_t group, const char *patche
                    before_gates(layer, part.text, gated.text).text);
         add_gates(onnx, layer, part.text, gated.text);
     }
-    concat(onnx, out, layer->experts, part_of);
+    concat(onnx, out, layer->experts);
 }
 
 /* Scores, top-l and gates of all experts at once, then one expert after the other. */
@@ -210,7 +210,7 @@ static void add_group_shared(struct onnx *onnx, int32_t group, const char *part,
     onnx_end(onnx);
     for (int32_t e = 0; e < layer->experts; e++)
         add_expert(onnx, group, e, onnx_name("%s/kept%d", part, (int)e).text, part_of(all.text, e).text);
-    concat(onnx, all.text, layer->experts, part_of);
+    concat(onnx, all.text, layer->experts);
     add_gates(onnx, layer, part, out);
 }
 
@@ -357,7 +357,7 @@ void onnx_mixture(struct onnx *onnx, int32_t mixture)
         struct onnx_name made = add_stack(onnx, mixture, &place);
         onnx_unsqueeze(onnx, part_of(all.text, e).text, made.text, 1);
     }
-    concat(onnx, all.text, layer->experts, part_of);
+    concat(onnx, all.text, layer->experts);
     struct onnx_name sum = onnx_name("%s/sum", layer->name);
     struct onnx_name mask = add_mask(onnx, layer, onnx_value(onnx, layer->router, &outside).text);
     onnx_op(onnx, "MatMul", sum.text, mask.text, all.text);
