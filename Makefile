@@ -33,13 +33,14 @@ UNIT_C    := $(wildcard tests/units/test_*.c)
 FUZZ_C    := $(wildcard tests/fuzz/fuzz_*.c)
 
 # The build hash: one digest over everything that decides what the core computes.  No dates, no paths of this machine.
-HASHED    := $(sort $(wildcard src/*.h src/*/*.h src/*/*.c src/*/*/*.c src/wasm/exports.txt) Makefile)
+HASHED    := $(sort $(wildcard src/*.h src/*/*.h src/*/*.c src/*/*/*.c src/wasm/exports*.txt) Makefile)
 BUILD_ID  := $(shell sha256sum $(HASHED) | sha256sum | cut -c1-16)
 $(shell mkdir -p build && { [ "$$(cat build/id 2>/dev/null)" = $(BUILD_ID) ] || echo $(BUILD_ID) > build/id; })
 # Only the files that mention PMOE_BUILD are compiled again when it changes.
 USES_ID   := $(shell grep -l PMOE_BUILD $(LIB_C) $(CLI_C) 2>/dev/null)
 
 WASM_VARIANTS := scalar simd relaxed
+WASM_BENCH    := $(WASM_VARIANTS:%=build/wasm/bench/pmoe-%.wasm)
 
 # ---- Flags -----------------------------------------------------------------------------------------------------------
 
@@ -163,7 +164,7 @@ TEST_PROGRAMS := $(UNITS:%=build/native/units/%) $(UNITS:%=build/sanitize/units/
                  $(QEMU_UNITS:%=build/aarch64/units/%) $(FUZZERS) \
                  build/native/hosts/answers build/native/hosts/logits build/peers/pmoe.node \
                  $(if $(CLI_C),build/pmoe build/sanitize/bin/pmoe build/aarch64/bin/pmoe) \
-                 $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
+                 $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm) $(WASM_BENCH)
 
 # What tests/run.mjs runs; it calls this itself, so that what does not build is counted like what does not pass.
 test-programs: $(TEST_PROGRAMS)
@@ -252,7 +253,8 @@ build/wasm/$(1)/select.o: src/kernels/select.c $$(HEADERS) Makefile
 	$$(call say,$(1),$$@)
 	$$(Q)$$(WASM_CC_$$(WASM_TOOL_$(1))) $$(COMMON) $$(WASM_FLAGS) $$(WASM_HAVE_$(1)) -c $$< -o $$@
 
-build/wasm/pmoe-$(1).wasm: $$(WASM_OBJ_$(1)) src/wasm/exports.txt Makefile
+build/wasm/pmoe-$(1).wasm build/wasm/bench/pmoe-$(1).wasm: $$(WASM_OBJ_$(1)) $$(wildcard src/wasm/exports*.txt) Makefile
+	@mkdir -p $$(@D)
 	$$(call say,link,$$@)
 	$$(Q)$$(call WASM_LINK_$$(WASM_TOOL_$(1)),$$(WASM_OBJ_$(1)),$$@)
 endef
@@ -260,6 +262,10 @@ endef
 $(foreach tool,emcc clang,$(eval $(call WASM_TOOL,$(tool))))
 $(foreach variant,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(variant))))
 -include $(shell find build/wasm -name '*.d' 2>/dev/null)
+
+# The same with the benchmark's exports, and memory for its larger networks.
+$(WASM_BENCH): WASM_EXPORTS += $(shell cat src/wasm/exports-bench.txt)
+$(WASM_BENCH): WASM_MOST := 1073741824
 
 ## wasm: build/wasm/pmoe-{scalar,simd,relaxed}.wasm (a minute the first time)
 wasm: $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
@@ -275,9 +281,13 @@ data:
 train: native data
 	@build_scripts/train_weights.sh
 
-## bench: time kernels and models on this machine (a minute; close other programs)
+## bench: time layers, networks, routing, heads, kernels and models on this machine (3 minutes; close other programs)
 bench: native
-	build/pmoe bench
+	@node build_scripts/bench.mjs
+
+## bench-web: the same in Chromium (10 minutes; close other programs)
+bench-web: $(WASM_BENCH)
+	@node build_scripts/bench_web.mjs
 
 ## bench-peers: time us beside ONNX Runtime and TensorFlow.js, native and in Chromium (10 minutes; close other programs)
 bench-peers:
@@ -311,4 +321,5 @@ help:
 	@echo "usage: make TARGET"
 	@awk -F': ' '/^## / { sub(/^## /, "", $$1); printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: help demo test test-programs native wasm data train bench bench-peers fuzz clean install-tools format format-check
+.PHONY: help demo test test-programs native wasm data train bench bench-web bench-peers fuzz clean install-tools format \
+        format-check

@@ -1,8 +1,6 @@
 /* pmoe export: a weights file, or a network of the benchmark, in another format. */
 #include "../base/error.h"
-#include "../bench/networks.h"
 #include "commands.h"
-#include "files.h"
 #include "model_file.h"
 #include "output.h"
 #include "result.h"
@@ -24,8 +22,7 @@ static const struct option options[] = {
      "all experts of a group in one product; for experts of one layer", NULL, 0, 0, NULL, 0},
     {"naive", OPTION_FLAG, offsetof(struct export_options, naive), NULL,
      "each expert with its own router, top-l and gates: a baseline", NULL, 0, 0, NULL, 0},
-    {"network", OPTION_TEXT, offsetof(struct export_options, network), NULL,
-     "instead of MODEL: one of the benchmark's, weights at random", "NAME", 0, 0, NULL, 0},
+    OPTION_ROW_NETWORK(struct export_options),
     {"out", OPTION_TEXT, offsetof(struct export_options, out), NULL, "file to write", "FILE", 0, 0, NULL, 1},
     OPTION_ROW_JSON(struct export_options),
 };
@@ -81,44 +78,24 @@ static pmoe_status write_safetensors(const struct file *weights, struct export_r
     return file_write(result->given->out, weights->bytes, weights->count, error);
 }
 
-static const char *network_at(const void *context, size_t index)
-{
-    (void)context;
-    return network_name((int32_t)index);
-}
-
-static pmoe_status read_weights(const struct export_result *result, struct file *weights, pmoe_error *error)
-{
-    if (!result->given->network)
-        return file_read(result->from, FILE_MODEL_CAP, weights, error);
-    int32_t network = network_find(result->from);
-    const char *near = nearest_name(result->from, network_at, NULL);
-    if (network < 0)
-        return fail(error, PMOE_E_ARGUMENT, "--network: expected a network of the benchmark, found \"%.40s\"%s%s%s",
-                    result->from, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-    return network_file(network, NULL, &weights->bytes, &weights->count, error);
-}
-
-static pmoe_status check_options(const struct export_options *given, const struct invocation *typed, pmoe_error *error)
+static pmoe_status check_options(const struct export_options *given, pmoe_error *error)
 {
     if (given->onnx == given->safetensors)
         return fail(error, PMOE_E_ARGUMENT, "expected --onnx or --safetensors, found %s",
                     given->onnx ? "both" : "neither");
     if (given->batched + given->naive > given->onnx)
         return fail(error, PMOE_E_ARGUMENT, "expected one of --batched and --naive at most, and with --onnx only");
-    if (!given->network == !typed->operands)
-        return fail(error, PMOE_E_ARGUMENT, "expected MODEL or --network NAME, found %s",
-                    given->network ? "both" : "neither");
     return PMOE_OK;
 }
 
 static pmoe_status run(const void *given, const struct invocation *typed, struct output *out, pmoe_error *error)
 {
     struct export_result result = {.given = given, .command = typed->line, .environment = environment_read()};
-    TRY(check_options(result.given, typed, error));
-    result.from = result.given->network ? result.given->network : typed->operand[0];
+    const char *network = result.given->network, *path = typed->operands ? typed->operand[0] : NULL;
+    TRY(check_options(result.given, error));
     struct file weights;
-    TRY(read_weights(&result, &weights, error));
+    TRY(weights_read(path, network, &weights, error));
+    result.from = path ? path : network;
     digest_of(weights.bytes, weights.count, result.sha256);
     pmoe_status status = (result.given->onnx ? write_onnx : write_safetensors)(&weights, &result, error);
     file_close(&weights);

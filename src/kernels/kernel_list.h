@@ -58,4 +58,10 @@ K(scale_shift,
 /* y[i] += a * x[i] */
 K(axpy, (float *y, float a, const float *x, size_t count))
 
+/* What this instruction set can do at most, for benchmarks: `sums` (2, 3, 8, 10 or 12, else nothing happens) vectors in
+ * registers, `rounds` multiply-adds each.  Lane j of y [lanes] is
+ *
+ *     sum over i < sums of v(i, rounds),   v(i, 0) = 16 i + j,   v(i, r + 1) = v(i, r) / 2 + 1 */
+K(register_rounds, (float *y, int64_t rounds, int32_t sums))
+
 #undef K

@@ -249,10 +249,12 @@ static void forward_sample_router(pmoe_run *run, int32_t at)
         standardise(scores + (size_t)b * (size_t)layer->experts, layer->experts);
 }
 
-/* Top-l and gates: `lists` lists of n scores, one after the other. */
-static void route(pmoe_run *run, int32_t group, int32_t lists, int32_t n)
+/* One list of n scores an expert of a group, one an image of a mixture. */
+void run_route(pmoe_run *run, int32_t group)
 {
     const struct layer *layer = &run->model->graph.layer[group];
+    int is_group = layer->type == LAYER_EXPERT_GROUP;
+    int32_t lists = run->now * (is_group ? layer->experts : 1), n = is_group ? layer->patches : layer->experts;
     const float *scores = run_scores(run, layer->router);
     int32_t *picks = run_picks(run, group, 0);
     float *gates = run_gates(run, group);
@@ -297,10 +299,9 @@ static void copy_given(pmoe_run *run, int32_t group, int32_t images)
     }
 }
 
-static void forward_group(pmoe_run *run, int32_t at)
+static void group_experts(pmoe_run *run, int32_t at)
 {
     const struct layer *layer = &run->model->graph.layer[at];
-    route(run, at, run->now * layer->experts, layer->patches);
     for (run->expert = 0; run->expert < layer->experts; run->expert++) {
         run->expert_row = run->expert * run->now * layer->kept;
         int32_t images = run_kept_rows(run, at, run->expert, run->given);
@@ -350,13 +351,12 @@ static int32_t gather_kept(pmoe_run *run, int32_t at)
     return images;
 }
 
-static void forward_mixture(pmoe_run *run, int32_t at)
+static void mixture_experts(pmoe_run *run, int32_t at)
 {
     const struct layer *layer = &run->model->graph.layer[at];
     int32_t outs = layer->shape.c, end = graph_stack_end(&run->model->graph, at);
     float *out = run_output(run, at);
     const float *gates = run_gates(run, at);
-    route(run, at, run->now, layer->experts);
     memset(out, 0, (size_t)run->now * (size_t)outs * sizeof *out);
     for (run->expert = 0; run->expert < layer->experts; run->expert++) {
         int32_t images = gather_kept(run, at);
@@ -371,6 +371,24 @@ static void forward_mixture(pmoe_run *run, int32_t at)
                                       made, (size_t)outs);
     }
     run->expert = 0;
+}
+
+void run_gather(pmoe_run *run, int32_t group)
+{
+    for (run->expert = 0; run->expert < run->model->graph.layer[group].experts; run->expert++)
+        if (run->model->graph.layer[group].type == LAYER_EXPERT_GROUP)
+            run_kept_rows(run, group, run->expert, run->given);
+        else
+            gather_kept(run, group);
+    run->expert = 0;
+}
+
+void run_experts(pmoe_run *run, int32_t group)
+{
+    if (run->model->graph.layer[group].type == LAYER_EXPERT_GROUP)
+        group_experts(run, group);
+    else
+        mixture_experts(run, group);
 }
 
 /* ---- Passes ---- */
@@ -395,13 +413,16 @@ static void forward_whole(pmoe_run *run, int32_t at, int32_t images)
     }
 }
 
-static void forward_layer(pmoe_run *run, int32_t at)
+void run_layer(pmoe_run *run, int32_t at)
 {
     switch (run->model->graph.layer[at].type) {
     case LAYER_PATCH_ROUTER: forward_router(run, at); break;
     case LAYER_SAMPLE_ROUTER: forward_sample_router(run, at); break;
-    case LAYER_EXPERT_GROUP: forward_group(run, at); break;
-    case LAYER_MIXTURE: forward_mixture(run, at); break;
+    case LAYER_EXPERT_GROUP:
+    case LAYER_MIXTURE:
+        run_route(run, at);
+        run_experts(run, at);
+        break;
     case LAYER_AVG_POOL:
         if (graph_input_shape(&run->model->graph, at).kind == SHAPE_ROUTED) {
             forward_group_pool(run, at);
@@ -412,20 +433,27 @@ static void forward_layer(pmoe_run *run, int32_t at)
     }
 }
 
+int32_t run_part(pmoe_run *run, const float *images, int32_t first)
+{
+    const struct graph *graph = &run->model->graph;
+    int32_t left = run->batch - first;
+    run->first = first;
+    run->now = left < run->at_once ? left : run->at_once;
+    run->images = images + (size_t)first * (size_t)graph->height * (size_t)graph->width * (size_t)graph->channels;
+    return run->now;
+}
+
 pmoe_status pmoe_forward(pmoe_run *run, const float *images, int32_t batch, float *logits)
 {
     if (batch < 1 || batch > run->max_batch)
         return PMOE_E_ARGUMENT;
     const struct graph *graph = &run->model->graph;
-    size_t image = (size_t)graph->height * (size_t)graph->width * (size_t)graph->channels;
     run->batch = batch;
-    for (run->first = 0; run->first < batch; run->first += run->now) {
-        int32_t left = batch - run->first;
-        run->now = left < run->at_once ? left : run->at_once;
-        run->images = images + (size_t)run->first * image;
+    for (int32_t first = 0; first < batch; first += run->now) {
+        run_part(run, images, first);
         for (int32_t i = 0; i <= graph->last; i++)
             if (graph->layer[i].group < 0)
-                forward_layer(run, i);
+                run_layer(run, i);
         memcpy(logits + (size_t)run->first * (size_t)graph->outputs, run_output(run, graph->last),
                (size_t)run->now * (size_t)graph->outputs * sizeof *logits);
     }

@@ -112,6 +112,16 @@ int32_t run_patch_rows(const pmoe_run *run, int32_t layer, const float **rows);
 int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const float **rows);
 int32_t run_vector_rows(const pmoe_run *run, int32_t layer, const float **rows); /* one per image: linear layers */
 
+/* A pass in pieces, for benchmarks to time them.  run_part begins the part of run->batch images whose first one is
+ * `first` and returns how many it has; run_layer over the layers outside of experts then does what pmoe_forward does.
+ * A group's or mixture's layer is run_route, top-l and gates, then run_experts; of that, run_gather is the finding of
+ * what each expert was given, by itself. */
+int32_t run_part(pmoe_run *run, const float *images, int32_t first);
+void run_layer(pmoe_run *run, int32_t layer);
+void run_route(pmoe_run *run, int32_t group);
+void run_gather(pmoe_run *run, int32_t group);
+void run_experts(pmoe_run *run, int32_t group);
+
 /* What a run asks of the allocator. */
 size_t run_bytes(const pmoe_model *model, int32_t max_batch);
 

@@ -161,8 +161,8 @@ test('what cannot be exported is refused by name', () => {
     refuse(['--out', out, dense], /expected --onnx or --safetensors, found neither/);
     refuse(['--onnx', '--safetensors', '--out', out, dense], /expected --onnx or --safetensors, found both/);
     refuse(['--safetensors', '--naive', '--out', out, dense], /--batched and --naive at most, and with --onnx only/);
-    refuse(['--onnx', '--out', out], /expected MODEL or --network NAME, found neither/);
-    refuse(['--onnx', '--network', 'patch_moe', '--out', out, dense], /expected MODEL or --network NAME, found both/);
+    refuse(['--onnx', '--out', out], /expected a weights file or --network NAME, found neither/);
+    refuse(['--onnx', '--network', 'patch_moe', '--out', out, dense], /expected a weights file or --network NAME, found both/);
     refuse(['--onnx', '--network', 'patch_mo', '--out', out], /found "patch_mo"; did you mean patch_moe\?/);
     refuse(['--onnx', dense], /--out FILE is missing/);
     refuse(['--onnx', '--out', out, '--batched', '--naive', dense], /expected one of --batched and --naive at most/);

@@ -9,7 +9,6 @@
  * @typedef {import('./protocol.js').ModelDescription} ModelDescription
  * @typedef {import('./protocol.js').Prediction} Prediction
  * @typedef {import('./protocol.js').Timing} Timing
- * @typedef {import('./protocol.js').KernelTiming} KernelTiming
  *
  * @typedef {object} Layout             web_describe, parsed: byte offsets, and constants of pmoe.h
  * @property {string} version
@@ -42,7 +41,6 @@ import { looksLikeHtml } from './fetch.js';
 const SELF_TEST_SEED = 1n;
 const OK = 0;
 const POINTER_BYTES = 4;
-const KERNELS_TEXT_BYTES = 1 << 15;
 
 const MISMATCH = 'checksum mismatch'; // pmoe_status_name(PMOE_E_CHECKSUM)
 
@@ -204,6 +202,24 @@ export class Core {
         });
     }
 
+    /** What modules that add exports of their own call them with: bench.js. */
+    lend() {
+        /** @param {string} name @param {...(number | bigint)} args */
+        const call = (name, ...args) => this.#call(name, ...args);
+        /** @param {string} name @param {...(number | bigint)} args */
+        const checked = (name, ...args) => this.#checked(name, ...args);
+        /** @param {number[]} ints @param {(pointer: number) => void} use  reads and writes them there */
+        const withInts = (ints, use) =>
+            this.#with([4 * ints.length], 'a call', (pointer) => {
+                this.#ints(pointer, ints.length).set(ints);
+                use(pointer);
+                return Array.from(this.#ints(pointer, ints.length));
+            });
+        /** @param {string} name @param {...number} args @returns {any} of a call that prints JSON like snprintf */
+        const json = (name, ...args) => JSON.parse(this.#text((text, capacity) => this.#call(name, ...args, text, capacity)));
+        return { call, checked, withInts, json };
+    }
+
     // ---- Trust ----
 
     /** @returns {number} how many checks were made; throws if a kernel disagrees with the oracle */
@@ -353,20 +369,6 @@ export class Core {
 
     clockStepUs() {
         return this.#call('web_clock_step_ns') / 1e3;
-    }
-
-    /**
-     * The shapes of the models' layers, each timed on this module's instruction sets, interleaved.
-     * @param {Model[]} models @param {number} budgetMs  for each shape
-     * @returns {KernelTiming[]}
-     */
-    timeKernels(models, budgetMs) {
-        return this.#with([POINTER_BYTES * models.length, KERNELS_TEXT_BYTES], 'kernel times', (handles, text) => {
-            this.#ints(handles, models.length).set(models.map(({ handle }) => handle));
-            this.#checked('web_time_kernels', handles, models.length, budgetMs * 1e6, text, KERNELS_TEXT_BYTES);
-            const bytes = this.#bytes(text, KERNELS_TEXT_BYTES);
-            return JSON.parse(new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0))));
-        });
     }
 
     /**
