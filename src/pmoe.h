@@ -247,6 +247,7 @@ typedef struct pmoe_recipe {
     pmoe_board_set set;
     int32_t filters;       /* m in all; each expert has m / k */
     int32_t experts, kept; /* k and l; of a CNN not used */
+    int32_t bias;          /* 1: filters have a bias, trained with them from 0 on */
     const char *gate;      /* joint: "topl_softmax" or "softmax_topl" */
     const char *divisor;   /* "n" or "l": what pooling divides by */
     int32_t samples;       /* N boards an epoch, numbers 0 .. N-1 of the seed's sequence */

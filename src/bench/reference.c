@@ -10,7 +10,6 @@ enum {
     MULTIPLY_ADDS = 200000, /* of a call: 2 us on a fast core, 0.1 ms on a slow one */
 };
 static const int32_t widths[WIDTHS] = {2, 3, 8, 10, 12};
-static const double OPEN_BUDGET_NS = 1e7; /* of each width */
 
 struct rounds {
     const struct kernels *kernels;
@@ -27,32 +26,32 @@ static pmoe_status call_rounds(void *context, pmoe_error *error)
     return PMOE_OK;
 }
 
-/* One set at a time: a core that has just run wide vectors is slower for a while, whatever it runs then, so
- * instruction sets side by side would not each show their best. */
-static pmoe_status time_rounds(const struct kernels *kernels, int32_t sums, double budget_ns, double (*clock_ns)(void),
-                               double *gmac_per_s, pmoe_error *error)
+struct reference reference_of(double (*clock_ns)(void))
 {
-    double samples[TIMING_MAX_SAMPLES];
-    struct rounds rounds = {.kernels = kernels, .rounds = MULTIPLY_ADDS / (sums * kernels->lanes), .sums = sums};
-    struct timed item = {.call = call_rounds, .context = &rounds, .samples = samples};
-    TRY(timing_interleaved(&item, 1, budget_ns, clock_ns, error));
-    *gmac_per_s = (double)(rounds.rounds * sums * kernels->lanes) / item.timing.median_ns;
-    return PMOE_OK;
+    struct reference reference = {.clock_ns = clock_ns};
+    for (; reference.sets < kernels_count() && reference.sets < REFERENCE_MOST_SETS; reference.sets++)
+        reference.set[reference.sets] = kernels_at(reference.sets);
+    return reference;
 }
 
-pmoe_status reference_open(struct reference *reference, double (*clock_ns)(void), pmoe_error *error)
+/* The best of several numbers of sums, interleaved.  One set at a time: a core that has just run wide vectors is slower
+ * for a while, whatever it runs then, so instruction sets side by side would not each show their best. */
+static pmoe_status measure_set(const struct kernels *kernels, double budget_ns, double (*clock_ns)(void),
+                               double *gmac_per_s, pmoe_error *error)
 {
-    *reference = (struct reference){.clock_ns = clock_ns};
-    for (; reference->sets < kernels_count() && reference->sets < REFERENCE_MOST_SETS; reference->sets++) {
-        const struct kernels *kernels = reference->set[reference->sets] = kernels_at(reference->sets);
-        double best = 0;
-        for (int32_t w = 0; w < WIDTHS; w++) {
-            double gmac_per_s;
-            TRY(time_rounds(kernels, widths[w], OPEN_BUDGET_NS, clock_ns, &gmac_per_s, error));
-            if (gmac_per_s > best)
-                reference->sums[reference->sets] = widths[w];
-            best = gmac_per_s > best ? gmac_per_s : best;
-        }
+    double samples[WIDTHS][TIMING_MAX_SAMPLES];
+    struct rounds rounds[WIDTHS];
+    struct timed items[WIDTHS];
+    for (int32_t w = 0; w < WIDTHS; w++) {
+        rounds[w] = (struct rounds){
+            .kernels = kernels, .rounds = MULTIPLY_ADDS / (widths[w] * kernels->lanes), .sums = widths[w]};
+        items[w] = (struct timed){.call = call_rounds, .context = &rounds[w], .samples = samples[w]};
+    }
+    TRY(timing_interleaved(items, WIDTHS, budget_ns, clock_ns, error));
+    *gmac_per_s = 0;
+    for (int32_t w = 0; w < WIDTHS; w++) {
+        double found = (double)(rounds[w].rounds * widths[w] * kernels->lanes) / items[w].timing.median_ns;
+        *gmac_per_s = found > *gmac_per_s ? found : *gmac_per_s;
     }
     return PMOE_OK;
 }
@@ -61,7 +60,7 @@ pmoe_status reference_measure(struct reference *reference, double budget_ns, pmo
 {
     int32_t at = reference->points < REFERENCE_MOST_POINTS ? reference->points : REFERENCE_MOST_POINTS - 1;
     for (int32_t s = 0; s < reference->sets; s++)
-        TRY(time_rounds(reference->set[s], reference->sums[s], budget_ns / reference->sets, reference->clock_ns,
+        TRY(measure_set(reference->set[s], budget_ns / reference->sets, reference->clock_ns,
                         &reference->gmac_per_s[at][s], error));
     reference->points = at + 1;
     return PMOE_OK;

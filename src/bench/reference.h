@@ -14,12 +14,11 @@ struct reference {
     double (*clock_ns)(void);
     int32_t sets, points;
     const struct kernels *set[REFERENCE_MOST_SETS];
-    int32_t sums[REFERENCE_MOST_SETS]; /* that are fastest on it */
     double gmac_per_s[REFERENCE_MOST_POINTS][REFERENCE_MOST_SETS];
 };
 
-/* The instruction sets of this build and CPU; finds the fastest number of sums for each. */
-PMOE_MUST_USE pmoe_status reference_open(struct reference *reference, double (*clock_ns)(void), pmoe_error *error);
+/* Of the instruction sets of this build and CPU; nothing measured yet. */
+struct reference reference_of(double (*clock_ns)(void));
 
 /* Measure all of them, one after the other, for about budget_ns in all: the next point.  Beyond REFERENCE_MOST_POINTS
  * the last one is measured anew. */

@@ -58,9 +58,8 @@ pmoe_status suite_open(const struct suite_options *options, struct suite **suite
     made->options = *options;
     made->clock_step_ns = pmoe_clock_step_ns(options->clock_ns);
     made->count = suite_plan(options, made->comparisons);
-    pmoe_status status = reference_open(&made->reference, options->clock_ns, error);
-    if (status == PMOE_OK)
-        status = reference_measure(&made->reference, REFERENCE_BUDGET_NS, error);
+    made->reference = reference_of(options->clock_ns);
+    pmoe_status status = reference_measure(&made->reference, REFERENCE_BUDGET_NS, error);
     if (status == PMOE_OK)
         *suite = made;
     else

@@ -520,6 +520,8 @@ static pmoe_status check_register_rounds(struct check *c)
     return verify_untouched(c, &y);
 }
 
+#include "check_winograd.h"
+
 /* ---- The walk ---- */
 
 /* A kernel in the list without a check_ function above does not compile. */

@@ -27,8 +27,10 @@ struct layer_plan {
     int32_t stored_by;    /* the layer that stores this one's output: itself, or the one it is folded into */
     int32_t in_group;     /* it is the last of its stack and stores into its group's output */
     int32_t copies;       /* group: a layer other than a convolution reads the patches, so they are copied first */
-    int64_t out_count;    /* floats of one image's output, as stored; of inner layers for one expert at a time */
-    size_t out_at;        /* offset in a run's activations, in floats per image of a batch; lifetimes share */
+    int64_t out_count;    /* floats of one image's output, as stored; of an inner layer: for one patch */
+    size_t out_at;       /* offset in a run's activations, in floats per image of a batch; lifetimes share.  Of an inner
+                            layer: in a run's stack, per patch that passes it at once */
+    size_t stack_floats; /* group, mixture: floats of all outputs inside, for one patch or image */
 };
 
 enum model_memory {
@@ -44,7 +46,7 @@ struct pmoe_model {
     struct graph graph;
     struct layer_plan plan[GRAPH_MAX_LAYERS];
     enum model_memory memory;
-    size_t activations; /* floats per image of all outputs, lifetimes overlaid */
+    size_t activations; /* floats per image of all outputs outside of experts, lifetimes overlaid */
     int32_t routed;     /* index of the first expert group, or -1 */
     int32_t mixed;      /* index of the first mixture, or -1 */
     char *metadata;     /* the file's metadata object as JSON text, or "{}" */
@@ -88,18 +90,24 @@ struct pmoe_run {
     int32_t first, now; /* the part under way: images first .. first + now - 1 */
     float *activations; /* [model->activations * at_once], layers at plan.out_at * at_once */
     const float **rows; /* pointers for one kernel call */
-    const float **given; /* the patches or vectors of the expert under way */
-    int32_t *from;       /* mixture: the kept place, image * kept + j, that each of those came from */
-    float *copies;       /* those patches where they are copied */
-    float *scratch;      /* of convolutions */
-    float *by_patch;     /* router scores as the kernel leaves them, [now * n][k] */
-    const float *images; /* of the part under way; afterwards of the last one */
-    int32_t expert;      /* under way; its outputs begin at this row of the group's */
+    const float **given;     /* patches or vectors of the expert under way: those that pass its stack now */
+    const float **all_given; /* all of them */
+    int32_t *from;           /* mixture: the kept place, image * kept + j, that each of those came from */
+    float *copies;           /* those that pass now, where they are copied */
+    float *stack;            /* outputs inside of experts, for run_stack_images patches */
+    float *scratch;          /* of convolutions */
+    float *by_patch;         /* router scores as the kernel leaves them, [now * n][k] */
+    const float *images;     /* of the part under way; afterwards of the last one */
+    int32_t expert;          /* under way; its outputs begin at this row of the group's */
     int32_t expert_row;
     float *scores[GRAPH_MAX_LAYERS];  /* routers: [batch][k][n] */
     int32_t *picks[GRAPH_MAX_LAYERS]; /* groups: [batch][k][l] patches; mixtures: [batch][kept] experts */
     float *gates[GRAPH_MAX_LAYERS];   /* likewise */
 };
+
+/* How many patches or vectors pass an expert's stack together: as many as leave what lies between its layers in the
+ * second-level cache, so that l = n is not slower a patch than l = 2. */
+int32_t run_stack_images(const pmoe_run *run, int32_t group);
 
 /* Output of a layer for the part under way.  Expert groups: [k][now][l][c], before gates on outputs, which the pool
  * applies; inner layers: [rows][...] of the expert under way; all others [now][...].  A folded layer's output is that

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { tables } from '../../build_scripts/bench_tables.mjs';
 import { hostOf, keep, lines, mergeRouting, mergeRuns, routingRows, runsOf, sweepRows } from '../../build_scripts/results.mjs';
 
 /** @param {string} model @param {number} median @param {number} macs @param {object} [more] */
@@ -110,4 +111,19 @@ test('lines round to seven digits and keep empty and plain values', () => {
     const value = { a: 1 / 3, b: [], c: {}, d: null, e: ['x', { f: 2 }] };
     assert.equal(lines(value, 9), '{\n "a": 0.3333333,\n "b": [],\n "c": {},\n "d": null,\n "e": [\n  "x",\n  {\n   "f": 2\n  }\n ]\n}');
     assert.equal(lines(value, 0), '{"a":0.3333333,"b":[],"c":{},"d":null,"e":["x",{"f":2}]}');
+});
+
+test('tables name every row, the ledger and the drift', () => {
+    const shown = result('wasm', 'relaxed', 250);
+    for (const one of shown.rows) Object.assign(one, { open_ns: 3e6, first_ns: 2e3, gmac_per_s: 1.5, peak_share: 0.5 });
+    Object.assign(shown.rows[1], { multiply_add_ratio: 8, kept: 0.5 });
+    Object.assign(shown.rows[0], { multiply_add_ratio: 1, kept: 1 });
+    Object.assign(/** @type {any} */ (shown.rows[1]).ledger, { router: 0.1, top_l: 0.1, gather: 0.1, experts: 0.1, rest: 0.1 });
+    Object.assign(shown.measured, { reference: [{ isa: 'relaxed', gmac_per_s: [20, 25] }], drifted: true, drift: 0.25 });
+    const text = tables(shown);
+    assert.match(text, /relaxed 20\.0 - 25\.0/);
+    assert.match(text, /DRIFT: that is 25% apart/);
+    assert.match(text, /routed stack16, batch 1, 2 samples each\n.*kept.*\n {2}stack16_dense .*1\.00\n? .*\n {2}stack16_l2 +3\.00 ms +2\.00 us +250 ns .*50\.0% +8\.00 +0\.50/);
+    assert.match(text, /of the time .*rest\n {2}stack16_l2 +8\.00 +4\.00 +50\.0% +10\.0%/);
+    assert.match(text, /parts +before +router.*\n {2}sweep64 +2\.00 us +1\.00 us/);
 });
