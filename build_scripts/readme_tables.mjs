@@ -3,7 +3,8 @@
 //     node build_scripts/readme_tables.mjs
 //
 // Between <!-- begin NAME --> and <!-- end NAME -->: `samples` from weights/results/mosaic-samples.json, `routing` from
-// mosaic-routing.json, `ledgers` from routing.json, all others from bench-native.json and bench-web.json.
+// mosaic-routing.json, `ledgers` from routing.json, `peers` from peers.json, all others from bench-native.json and
+// bench-web.json.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -91,8 +92,25 @@ function ledgers() {
   return lines.join('\n');
 }
 
+/** One row a model and host; a peer's time is that of the faster one, or of each form that a routed model is given in. */
+function peers() {
+  const lines = ['| model | host | threads | ours | peer | its time | times slower (95 % interval) |', '|---|---|---:|---:|---|---:|---:|'];
+  for (const row of read('peers').rows) {
+    const batch = row.batch > 1 ? `, batch ${row.batch}` : '';
+    const forms = Object.keys(row.peers).filter((name) => name.includes(' '));
+    for (const name of forms.length ? forms : [row.best]) {
+      const { ratio, low, high } = row.ratios[name];
+      lines.push(
+        `| ${row.model}${batch} | ${row.host} | ${row.threads} | ${time(1e6 * row.ours_ms)} | ${name} | ${time(1e6 * row.peers[name])} | ` +
+          `${ratio.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}) |`,
+      );
+    }
+  }
+  return lines.join('\n');
+}
+
 let text = readFileSync('README.md', 'utf8');
-for (const [name, make] of Object.entries({ samples, routing, dense, routed, ledgers, heads, models })) {
+for (const [name, make] of Object.entries({ samples, routing, dense, routed, ledgers, heads, models, peers })) {
   const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) {

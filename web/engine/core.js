@@ -26,6 +26,14 @@
  * @property {number} run               working memory for one image
  * @property {ModelDescription} description
  * @property {boolean} golden
+ *
+ * @typedef {object} Batch              room for so many images of floats at a time; opaque to others
+ * @property {number} run
+ * @property {number} images
+ * @property {number} logits
+ * @property {number} size              images
+ * @property {number} inputs            floats of all images
+ * @property {number} outputs           floats of all logits
  */
 import { EngineError } from './error.js';
 import { looksLikeHtml } from './fetch.js';
@@ -349,6 +357,55 @@ export class Core {
                 );
             }),
         );
+    }
+
+    // ---- Floats in, floats out ----
+
+    /** @param {Model} model  stays open for as long @param {number} size @returns {Batch} */
+    openBatch(model, size) {
+        const { input, outputs } = model.description;
+        const inputs = size * input.height * input.width * input.channels;
+        return this.#with([POINTER_BYTES], 'a batch', (runAt) => {
+            this.#checked('pmoe_run_open', model.handle, size, runAt);
+            const run = this.#ints(runAt, 1)[0];
+            /** @type {number[]} */
+            const blocks = [];
+            try {
+                for (const floats of [inputs, size * outputs]) blocks.push(this.#take(4 * floats, 'a batch'));
+            } catch (error) {
+                this.#closeBatch(run, blocks);
+                throw error;
+            }
+            return { run, images: blocks[0], logits: blocks[1], size, inputs, outputs: size * outputs };
+        });
+    }
+
+    /**
+     * @param {Batch} batch @param {Float32Array} images  [size][height][width][channels], 0 to 1
+     * @returns {Float32Array} [size][outputs], a copy
+     */
+    forward(batch, images) {
+        if (images.length !== batch.inputs) {
+            throw new EngineError('bad-args', `images: expected ${batch.inputs} floats, found ${images.length}`);
+        }
+        new Float32Array(this.#memory.buffer, batch.images, batch.inputs).set(images);
+        const status = this.#call('pmoe_forward', batch.run, batch.images, batch.size, batch.logits);
+        if (status !== OK) throw new EngineError(this.#statusName(status), 'a forward pass was refused');
+        return new Float32Array(this.#memory.buffer, batch.logits, batch.outputs).slice();
+    }
+
+    /** @param {Batch} batch  not to be used afterwards */
+    closeBatch({ run, images, logits }) {
+        this.#closeBatch(run, [images, logits]);
+    }
+
+    /** @param {number} run @param {number[]} blocks */
+    #closeBatch(run, blocks) {
+        for (const block of blocks) this.#call('free', block);
+        this.#with([POINTER_BYTES], 'closing a batch', (at) => {
+            this.#ints(at, 1)[0] = run;
+            this.#call('pmoe_run_close', at);
+        });
     }
 
     // ---- Time ----
