@@ -5,7 +5,8 @@
 #     build/native      gcc; what users run                 build/aarch64   cross-compiled, runs under qemu
 #     build/sanitize    clang with address and undefined-   build/wasm      .wasm files, no JavaScript glue
 #                       behaviour checks; fuzzers link it   build/include   third-party headers, copied
-#     build/thread      the pool with the thread sanitizer
+#     build/thread      the pool with the thread sanitizer  build/peers     what bench-peers needs
+#     build/shared      as native, for loading into others
 #
 # Sources are found, not listed: a new file in a folder of src/ is built.  src/kernels/*_tmpl.c are compiled once per
 # instruction set.  Leaves out: installing (build_scripts/install.sh) and running tests (tests/run.mjs).
@@ -25,7 +26,7 @@ say = $(if $(V),,@printf '  %-9s %s\n' '$(1)' '$(2)')
 
 # ---- Sources ---------------------------------------------------------------------------------------------------------
 
-LIB_DIRS  := base simd kernels model route image data train study bench
+LIB_DIRS  := base simd kernels model route image data train study bench onnx
 LIB_C     := $(filter-out %_tmpl.c,$(foreach d,$(LIB_DIRS),$(wildcard src/$(d)/*.c) $(wildcard src/$(d)/ref/*.c)))
 TMPL_C    := $(wildcard src/kernels/*_tmpl.c)
 CLI_C     := $(wildcard src/cli/*.c)
@@ -40,6 +41,7 @@ $(shell mkdir -p build && { [ "$$(cat build/id 2>/dev/null)" = $(BUILD_ID) ] || 
 USES_ID   := $(shell grep -l PMOE_BUILD $(LIB_C) $(CLI_C) 2>/dev/null)
 
 WASM_VARIANTS := scalar simd relaxed simd-threads relaxed-threads
+WASM_BENCH    := $(WASM_VARIANTS:%=build/wasm/bench/pmoe-%.wasm)
 
 # ---- Flags -----------------------------------------------------------------------------------------------------------
 
@@ -70,6 +72,11 @@ LINK_sanitize  := -fsanitize=address,undefined
 ISAS_sanitize  := $(ISAS_native)
 
 LINK_UNITS_sanitize := $(LINK_sanitize)
+
+# What other programs load: for the addon by which node runs us beside onnxruntime-node.
+CC_shared      := gcc
+FLAGS_shared   := -O3 -fPIC -fvisibility=hidden $(HOSTED) -isystem node_modules/node-api-headers/include
+ISAS_shared    := $(ISAS_native)
 
 # cmocka for AArch64 is a shared library that install.sh unpacks into build/; the program itself needs nothing.
 CC_aarch64     := aarch64-linux-gnu-gcc
@@ -133,7 +140,7 @@ CMOCKA_native   := -lcmocka
 CMOCKA_sanitize := -lcmocka
 CMOCKA_aarch64  := -Lbuild/arm64/usr/lib/aarch64-linux-gnu -lcmocka
 
-$(foreach config,native sanitize aarch64,$(eval $(call HOST,$(config))))
+$(foreach config,native sanitize aarch64 shared,$(eval $(call HOST,$(config))))
 
 # Fuzzers: libFuzzer brings main.
 build/sanitize/fuzz/%: build/sanitize/tests/fuzz/%.o build/sanitize/libpmoe.a
@@ -151,6 +158,11 @@ build/thread/units/test_pool: $(THREAD_C) src/base/pool.h src/base/pool_parts.h 
 build/pmoe: build/native/bin/pmoe
 	@cp $< $@
 
+build/peers/pmoe.node: build/shared/build_scripts/peers/addon.o build/shared/libpmoe.a
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC_shared) -shared $^ -lm -lpthread -o $@
+
 UNITS         := $(notdir $(UNIT_C:.c=))
 # Under qemu: what computes with vectors, and the models above it; the rest is the same C as everywhere.
 QEMU_UNITS    := $(filter test_simd% test_kernel% test_model% test_forward% test_route% test_golden%,$(UNITS))
@@ -158,9 +170,9 @@ FUZZERS       := $(FUZZ_C:tests/fuzz/%.c=build/sanitize/fuzz/%)
 FUZZ_SECONDS  ?= 300
 TEST_PROGRAMS := $(UNITS:%=build/native/units/%) $(UNITS:%=build/sanitize/units/%) \
                  $(QEMU_UNITS:%=build/aarch64/units/%) $(FUZZERS) build/thread/units/test_pool \
-                 build/native/hosts/answers \
+                 build/native/hosts/answers build/native/hosts/logits build/peers/pmoe.node \
                  $(if $(CLI_C),build/pmoe build/sanitize/bin/pmoe build/aarch64/bin/pmoe) \
-                 $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
+                 $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm) $(WASM_BENCH)
 
 # What tests/run.mjs runs; it calls this itself, so that what does not build is counted like what does not pass.
 test-programs: $(TEST_PROGRAMS)
@@ -264,7 +276,8 @@ build/wasm/$(1)/select.o: src/kernels/select.c $$(HEADERS) Makefile
 	$$(call say,$(1),$$@)
 	$$(Q)$$(WASM_CC_$$(WASM_TOOL_$(1))) $$(COMMON) $$(WASM_FLAGS) $$(WASM_HAVE_$(1)) -c $$< -o $$@
 
-build/wasm/pmoe-$(1).wasm: $$(WASM_OBJ_$(1)) $$(wildcard src/wasm/exports*.txt) Makefile
+build/wasm/pmoe-$(1).wasm build/wasm/bench/pmoe-$(1).wasm: $$(WASM_OBJ_$(1)) $$(wildcard src/wasm/exports*.txt) Makefile
+	@mkdir -p $$(@D)
 	$$(call say,link,$$@)
 	$$(Q)$$(call WASM_LINK_$$(WASM_TOOL_$(1)),$$(WASM_OBJ_$(1)),$$@)
 endef
@@ -272,6 +285,10 @@ endef
 $(foreach tool,emcc clang threads,$(eval $(call WASM_TOOL,$(tool))))
 $(foreach variant,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(variant))))
 -include $(shell find build/wasm -name '*.d' 2>/dev/null)
+
+# The same with the benchmark's exports, and memory for its larger networks.
+$(WASM_BENCH): WASM_EXPORTS += $(shell cat src/wasm/exports-bench.txt)
+$(WASM_BENCH): WASM_MOST := 1073741824
 
 ## wasm: build/wasm/pmoe-{scalar,simd,relaxed}.wasm and two with threads (a minute the first time)
 wasm: $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
@@ -287,9 +304,19 @@ data:
 train: native data
 	@build_scripts/train_weights.sh
 
-## bench: time kernels and models on this machine (a minute; close other programs)
+## bench: time layers, networks, routing, heads, kernels and models on this machine (3 minutes; close other programs)
 bench: native
-	build/pmoe bench
+	@node build_scripts/bench.mjs
+
+## bench-web: the same in Chromium (10 minutes; close other programs)
+bench-web: $(WASM_BENCH)
+	@node build_scripts/bench_web.mjs
+
+## bench-peers: time us beside ONNX Runtime and TensorFlow.js, native and in Chromium (10 minutes; close other programs)
+bench-peers:
+	@build_scripts/install.sh peers
+	@$(MAKE) --no-print-directory native wasm build/peers/pmoe.node
+	@node build_scripts/bench_peers.mjs --out weights/results/peers.json
 
 ## fuzz: fuzz every reader for FUZZ_SECONDS each, 300 unless given; findings land in build/fuzz/
 fuzz: $(FUZZERS)
@@ -311,10 +338,11 @@ format:
 format-check:
 	clang-format --dry-run -Werror $(FORMATTED)
 
-FORMATTED = $(wildcard src/*.h src/*/*.h src/*/*.c src/*/*/*.c src/*/*/*.h tests/*/*.c tests/*/*.h)
+FORMATTED = $(wildcard build_scripts/peers/*.c src/*.h src/*/*.h src/*/*.c src/*/*/*.c src/*/*/*.h tests/*/*.c tests/*/*.h)
 
 help:
 	@echo "usage: make TARGET"
 	@awk -F': ' '/^## / { sub(/^## /, "", $$1); printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: help demo test test-programs native wasm data train bench fuzz clean install-tools format format-check
+.PHONY: help demo test test-programs native wasm data train bench bench-web bench-peers fuzz clean install-tools format \
+        format-check

@@ -3,7 +3,8 @@
 //     node build_scripts/readme_tables.mjs
 //
 // Between <!-- begin NAME --> and <!-- end NAME -->: `samples` from weights/results/mosaic-samples.json, `routing` from
-// mosaic-routing.json, `native` from bench-native.json, `web` from bench-web.json.
+// mosaic-routing.json, `ledgers` from routing.json, `peers` from peers.json, all others from bench-native.json and
+// bench-web.json.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -26,35 +27,90 @@ function routing() {
   return lines.join('\n');
 }
 
-function table(rows, host) {
-  const lines = ['| host | batch | model | multiply-adds an image | time | time ratio | multiply-add ratio | kept |', '|---|---:|---|---:|---:|---:|---:|---:|'];
-  for (const row of rows)
-    lines.push(
-      `| ${host(row)} | ${row.batch} | ${row.model} | ${grouped(row.macs)} | ${row.us < 100 ? row.us.toFixed(2) : row.us.toFixed(0)} µs | ` +
-        `${row.timeRatio.toFixed(2)} | ${row.macRatio.toFixed(2)} | ${row.kept.toFixed(2)} |`,
-    );
+// ---- The benchmark: runs of several hosts ----
+
+const HOSTS = { 'native-avx512': 'native, AVX-512', 'wasm-relaxed': 'Chromium, relaxed SIMD', 'wasm-simd128': 'Chromium, simd128' };
+const runs = () => ['native', 'web'].flatMap((name) => read(`bench-${name}`).runs);
+
+/** Rows of a group, each with its host, in the order of HOSTS. */
+function rowsOf(group) {
+  return Object.keys(HOSTS).flatMap((host) =>
+    runs().filter((run) => run.host === host && run.group === group).flatMap((run) => run.rows.map((row) => ({ ...row, host }))));
+}
+
+const time = (ns) => (ns < 1e5 ? `${(ns / 1e3).toFixed(ns < 1e4 ? 2 : 1)} µs` : `${(ns / 1e6).toFixed(ns < 1e7 ? 2 : 1)} ms`);
+const share = (value) => `${(100 * value).toFixed(0)} %`;
+
+/** One line a model and batch, a few columns a host. */
+function byHost(heading, rows, columns, cells) {
+  const hosts = Object.keys(HOSTS).filter((host) => rows.some((row) => row.host === host));
+  const names = [...new Set(rows.map((row) => `${row.model} ${row.batch}`))];
+  const lines = [
+    `| ${heading.join(' | ')} | ${hosts.flatMap((host) => columns.map((column) => `${HOSTS[host]}: ${column}`)).join(' | ')} |`,
+    `|---|${'---:|'.repeat(heading.length - 1 + hosts.length * columns.length)}`,
+  ];
+  for (const name of names) {
+    const same = rows.filter((row) => `${row.model} ${row.batch}` === name);
+    const found = hosts.map((host) => same.filter((row) => row.host === host));
+    lines.push(`| ${cells.first(same[0]).join(' | ')} | ${found.flatMap((of) => (of.length ? cells.host(of) : columns.map(() => ''))).join(' | ')} |`);
+  }
   return lines.join('\n');
 }
 
-function native() {
-  const { rows, environment } = read('bench-native');
-  const models = rows.filter((row) => row.what === 'model');
-  return table(
-    models.map((row) => ({ batch: row.batch, model: row.model, macs: row.multiply_adds / row.batch, us: row.median_ns / 1e3, timeRatio: row.time_ratio, macRatio: row.multiply_add_ratio, kept: row.kept })),
-    () => `native, ${environment.isa}`,
-  );
+/** Layers and networks on their host's best instruction set: one thread, and what more threads give. */
+function dense() {
+  const rows = ['layers', 'networks'].flatMap(rowsOf).filter((row) => row.isa === row.host.replace(/^\w+-/, ''));
+  return byHost(['network', 'batch', 'multiply-adds an image'], rows, ['time', 'of peak', '2 threads'], {
+    first: ({ model, batch, multiply_adds: macs }) => [model, batch, grouped(macs / batch)],
+    host: (of) => {
+      const one = of.find((row) => row.threads === 1), two = of.find((row) => row.threads === 2);
+      return [time(one.median_ns), share(one.peak_share), two ? `${two.time_ratio.toFixed(2)}x` : ''];
+    },
+  });
 }
 
-function web() {
-  const { rows } = read('bench-web');
-  return table(
-    rows.filter((row) => row.variant !== 'scalar').map((row) => ({ ...row, macs: row.macs / row.batch, us: row.medianUs })),
-    (row) => `Chromium, ${row.variant === 'simd' ? 'simd128' : row.variant}`,
-  );
+function kept(group, families) {
+  const rows = rowsOf(group).filter((row) => families.includes(row.comparison) && row.time_ratio !== 1);
+  return byHost(['model', 'batch', 'multiply-add ratio'], rows, ['time', 'time ratio', 'kept'], {
+    first: ({ model, batch, multiply_add_ratio: ratio }) => [model, batch, ratio.toFixed(2)],
+    host: ([row]) => [time(row.median_ns), row.time_ratio.toFixed(2), row.kept.toFixed(2)],
+  });
+}
+
+const routed = () => kept('routed', ['patch', 'stack16', 'stack64', 'stack256']);
+const heads = () => kept('heads', ['head', 'resnet18_head']);
+const models = () => kept('models', ['models']);
+
+function ledgers() {
+  const parts = ['router', 'top_l', 'gather', 'experts', 'rest'];
+  const { rows } = read('routing');
+  const lines = ['| host | model | theory | measured | kept | router | top-l | gather | experts | rest |', `|---|---|${'---:|'.repeat(8)}`];
+  for (const host of Object.keys(HOSTS))
+    for (const row of rows.filter((one) => one.host === host && one.batch === 1))
+      lines.push(`| ${HOSTS[host]} | ${row.model} | ${row.ledger.theory.toFixed(2)} | ${row.ledger.measured.toFixed(2)} | ${share(row.ledger.kept)} | ` +
+        `${parts.map((part) => `${(100 * row.ledger[part]).toFixed(1)} %`).join(' | ')} |`);
+  return lines.join('\n');
+}
+
+/** One row a model and host; a peer's time is that of the faster one, or of each form that a routed model is given in. */
+function peers() {
+  const lines = ['| model | host | threads | ours | peer | its time | times slower (95 % interval) |', '|---|---|---:|---:|---|---:|---:|'];
+  for (const row of read('peers').rows) {
+    const batch = row.batch > 1 ? `, batch ${row.batch}` : '';
+    const forms = Object.keys(row.peers).filter((name) => name.includes(' '));
+    for (const name of forms.length ? forms : [row.best]) {
+      const { ratio, low, high } = row.ratios[name];
+      lines.push(
+        `| ${row.model}${batch} | ${row.host} | ${row.threads} | ${time(1e6 * row.ours_ms)} | ${name} | ${time(1e6 * row.peers[name])} | ` +
+          `${ratio.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}) |`,
+      );
+    }
+  }
+  return lines.join('\n');
 }
 
 let text = readFileSync('README.md', 'utf8');
-for (const [name, make] of Object.entries({ samples, routing, native, web })) {
+for (const [name, make] of Object.entries({ samples, routing, dense, routed, ledgers, heads, models, peers })) {
   const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) {

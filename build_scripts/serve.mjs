@@ -56,17 +56,18 @@ export const HEADERS = {
     'Cache-Control': 'no-cache',
 };
 
-/** @param {string} path */
-function isPublic(path) {
-    return FILES.includes(path) || FOLDERS.some((folder) => path.startsWith(folder));
+/** @param {string} path @param {string[]} folders */
+function isPublic(path, folders) {
+    return FILES.includes(path) || folders.some((folder) => path.startsWith(folder));
 }
 
 /**
  * The file behind a request path, or null for whatever is not to be served.
  * @param {string} root  absolute, links resolved
+ * @param {string[]} folders  that may be served
  * @param {string} target  the request line's path with its query, as sent
  */
-async function find(root, target) {
+async function find(root, folders, target) {
     let path;
     try {
         path = decodeURIComponent(target.split(/[?#]/, 1)[0]);
@@ -75,11 +76,11 @@ async function find(root, target) {
     }
     if (path === '/') path = '/index.html';
     const plain = !path.includes('\0') && !path.includes('\\') && !path.split('/').some((part) => part.startsWith('.'));
-    if (!plain || !isPublic(path)) return null;
+    if (!plain || !isPublic(path, folders)) return null;
     try {
         const file = await realpath(join(root, path));
         const known = await stat(file);
-        const inside = file.startsWith(root + sep) && isPublic(file.slice(root.length));
+        const inside = file.startsWith(root + sep) && isPublic(file.slice(root.length), folders);
         return inside && known.isFile() ? { file, bytes: known.size } : null;
     } catch {
         return null;
@@ -87,23 +88,23 @@ async function find(root, target) {
 }
 
 /**
- * @param {string} root
+ * @param {{root: string, folders: string[], headers: Record<string, string>}} site
  * @param {import('node:http').IncomingMessage} request
  * @param {import('node:http').ServerResponse} response
  */
-async function answer(root, request, response) {
+async function answer({ root, folders, headers }, request, response) {
     /** @param {number} status @param {string} text */
     const refuse = (status, text) => {
-        response.writeHead(status, { ...HEADERS, 'Content-Type': 'text/plain; charset=utf-8' });
+        response.writeHead(status, { ...headers, 'Content-Type': 'text/plain; charset=utf-8' });
         response.end(request.method === 'HEAD' ? undefined : text + '\n');
     };
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405, 'Only GET and HEAD are answered here.');
-    const found = await find(root, request.url ?? '/');
+    const found = await find(root, folders, request.url ?? '/');
     if (!found) return refuse(404, 'There is no such file here.');
     const [type, compressible] = TYPES[extname(found.file)] ?? ['application/octet-stream', false];
     const gzip = compressible && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
     response.writeHead(200, {
-        ...HEADERS,
+        ...headers,
         'Content-Type': type,
         Vary: 'Accept-Encoding',
         ...(gzip ? { 'Content-Encoding': 'gzip' } : { 'Content-Length': found.bytes }),
@@ -115,14 +116,15 @@ async function answer(root, request, response) {
 }
 
 /**
- * Listen on 127.0.0.1 at the first free port from `port` on (0: any).
- * @param {{root?: string, port?: number, tries?: number}} [options]
+ * Listen on 127.0.0.1 at the first free port from `port` on (0: any).  `folders` are served beside the page's, `headers`
+ * replace its own.
+ * @param {{root?: string, port?: number, tries?: number, folders?: string[], headers?: Record<string, string>}} [options]
  * @returns {Promise<{url: string, close: () => Promise<void>}>}
  */
-export async function serve({ root = ROOT, port = 8080, tries = 20 } = {}) {
-    const base = realpathSync(root);
+export async function serve({ root = ROOT, port = 8080, tries = 20, folders = [], headers = HEADERS } = {}) {
+    const site = { root: realpathSync(root), folders: [...FOLDERS, ...folders], headers };
     const server = createServer((request, response) => {
-        answer(base, request, response).catch(() => response.destroy());
+        answer(site, request, response).catch(() => response.destroy());
     });
     for (let at = port; ; at++) {
         try {

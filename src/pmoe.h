@@ -252,6 +252,7 @@ typedef struct pmoe_recipe {
     pmoe_board_set set;
     int32_t filters;       /* m in all; each expert has m / k */
     int32_t experts, kept; /* k and l; of a CNN not used */
+    int32_t bias;          /* 1: filters have a bias, trained with them from 0 on */
     const char *gate;      /* joint: "topl_softmax" or "softmax_topl" */
     const char *divisor;   /* "n" or "l": what pooling divides by */
     int32_t samples;       /* N boards an epoch, numbers 0 .. N-1 of the seed's sequence */
@@ -313,6 +314,24 @@ const pmoe_model *pmoe_trainer_model(const pmoe_trainer *trainer);
  * what the caller wants kept beside them. */
 PMOE_MUST_USE pmoe_status pmoe_trainer_save(const pmoe_trainer *trainer, const char *card, unsigned char **file,
                                             size_t *file_bytes, pmoe_error *error);
+
+/* ---- Export (native only) ---------------------------------------------------------------------------------------- */
+
+/* How expert groups are written; all three compute the same. */
+typedef enum pmoe_onnx_form {
+    PMOE_ONNX_SHARED,  /* scores, top-l, gates and kept patches of all experts at once, then expert after expert */
+    PMOE_ONNX_BATCHED, /* so too, but the experts in one batched product: only experts of one layer */
+    PMOE_ONNX_NAIVE,   /* each expert on its own from router to gate, as tracing a list of modules gives */
+} pmoe_onnx_form;
+
+/* A model file as ONNX (IR 8, opset 17): input "image" [batch][channels][height][width], NCHW unlike all else here, any
+ * batch; output "logits" [batch][outputs].  Only kept patches reach an expert; a mixture runs all its experts on all
+ * images, times gates of which all but the kept are 0.  Metadata named `pmoe.*` goes along.  One block from the
+ * options' allocator; *onnx is NULL on failure.  PMOE_E_LIMIT above the 2 GiB - 1 bytes of a protocol buffer,
+ * PMOE_E_GRAPH if an expert group does not fit the form, else as pmoe_model_open. */
+PMOE_MUST_USE pmoe_status pmoe_export_onnx(const void *file, size_t file_bytes, pmoe_onnx_form form,
+                                           const pmoe_options *options, unsigned char **onnx, size_t *onnx_bytes,
+                                           pmoe_error *error);
 
 #ifdef __cplusplus
 }

@@ -16,6 +16,7 @@ enum {
     MIN_PATIENCE = 1024,
     MAX_PATIENCE = 1 << 18,
     MAX_WARM_UP_NS = 1000000000,
+    LONG_CALL_NS = 50000000, /* fills any cache within its first hundredth */
     MAX_FIT_CALLS = 1 << 24,
     MAX_GROWTH = 64,             /* of a sample's calls beyond what was fitted */
     ALWAYS_ALLOWED_CALLS = 4096, /* an interruption while fitting can leave too few by any factor */
@@ -98,6 +99,18 @@ static pmoe_status call_for(struct stopwatch *watch, struct timed *items, int32_
                 *calls, span_ns);
 }
 
+/* Uncounted calls before a sample. */
+static pmoe_status settle(struct stopwatch *watch, const struct timed *item, pmoe_error *error)
+{
+    if (item->timing.first_ns >= LONG_CALL_NS)
+        return PMOE_OK;
+    int32_t calls;
+    struct timed alone = *item;
+    if (item->settle_ns > 0)
+        return call_for(watch, &alone, 1, item->settle_ns, &calls, error);
+    return item->call(item->context, error);
+}
+
 /* Nanoseconds a call over one sample.  A sample that turns out too short is taken again with more calls, which stay
  * for the samples to come; a clock that never gets there is given up. */
 static pmoe_status take_sample(struct stopwatch *watch, struct timed *item, double span_ns, double *ns_a_call,
@@ -105,7 +118,7 @@ static pmoe_status take_sample(struct stopwatch *watch, struct timed *item, doub
 {
     for (;;) {
         double start, end;
-        TRY(item->call(item->context, error));
+        TRY(settle(watch, item, error));
         TRY(stopwatch_read(watch, &start, error));
         for (int32_t i = 0; i < item->timing.calls; i++)
             TRY(item->call(item->context, error));

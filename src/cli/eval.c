@@ -174,7 +174,7 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 {
     const struct eval_options *wanted = given;
     struct model_file file;
-    TRY(model_file_open(wanted->model, wanted->isa, &file, error));
+    TRY(model_file_open(wanted->model, NULL, wanted->isa, &file, error));
     struct eval_result result = {
         .given = wanted, .command = typed->line, .environment = environment_read(), .file = &file};
     struct data_dir data = {.digits = NULL};

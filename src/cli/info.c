@@ -1,4 +1,4 @@
-/* pmoe info: what a weights file holds. */
+/* pmoe info: what a weights file, or a network of the benchmark, holds. */
 #include "../base/error.h"
 #include "../base/memory.h"
 #include "commands.h"
@@ -11,11 +11,12 @@
 #include <string.h>
 
 struct info_options {
-    const char *isa;
+    const char *isa, *network;
     int32_t json;
 };
 
 static const struct option options[] = {
+    OPTION_ROW_NETWORK(struct info_options),
     OPTION_ROW_ISA(struct info_options),
     OPTION_ROW_JSON(struct info_options),
 };
@@ -135,7 +136,7 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 {
     const struct info_options *wanted = given;
     struct model_file file;
-    TRY(model_file_open(typed->operand[0], wanted->isa, &file, error));
+    TRY(model_file_open(typed->operands ? typed->operand[0] : NULL, wanted->network, wanted->isa, &file, error));
     size_t length = pmoe_model_describe(file.model, NULL, 0);
     char *description = malloc(length + 1);
     pmoe_status status = PMOE_OK;
@@ -156,12 +157,12 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 
 const struct command command_info = {
     .name = "info",
-    .operands = "FILE",
+    .operands = "[FILE]",
     .summary = "layers, shapes, parameters, multiply-adds and metadata of a weights file",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_bytes = sizeof(struct info_options),
-    .min_operands = 1,
+    .min_operands = 0,
     .max_operands = 1,
     .run = run,
 };

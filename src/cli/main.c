@@ -11,8 +11,8 @@
 
 /* In the order in which a new user meets them. */
 static const struct command *const commands[] = {
-    &command_predict, &command_info,          &command_eval,          &command_bench,     &command_board,
-    &command_train,   &command_study_samples, &command_study_routing, &command_self_test,
+    &command_predict, &command_info,          &command_eval,          &command_bench,  &command_board,
+    &command_train,   &command_study_samples, &command_study_routing, &command_export, &command_self_test,
 };
 
 static const char *command_name_at(const void *context, size_t index)

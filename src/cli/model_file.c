@@ -2,7 +2,8 @@
 #include "model_file.h"
 
 #include "../base/error.h"
-#include "files.h"
+#include "../bench/networks.h"
+#include "result.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,18 +31,43 @@ pmoe_status check_isa(const char *isa, pmoe_error *error)
                 list, isa);
 }
 
-pmoe_status model_file_open(const char *path, const char *isa, struct model_file *file, pmoe_error *error)
+static const char *network_at(const void *context, size_t index)
 {
-    *file = (struct model_file){.path = path};
+    (void)context;
+    return network_name((int32_t)index);
+}
+
+pmoe_status weights_read(const char *path, const char *network, struct file *bytes, pmoe_error *error)
+{
+    *bytes = (struct file){NULL, 0};
+    if (!path == !network)
+        return fail(error, PMOE_E_ARGUMENT, "expected a weights file or --network NAME, found %s",
+                    path ? "both" : "neither");
+    if (path)
+        return file_read(path, FILE_MODEL_CAP, bytes, error);
+    int32_t index = network_find(network);
+    const char *near = index < 0 ? nearest_name(network, network_at, NULL) : NULL;
+    if (index < 0)
+        return fail(error, PMOE_E_ARGUMENT, "--network: expected a network of the benchmark, found \"%.40s\"%s%s%s",
+                    network, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return network_file(index, NULL, &bytes->bytes, &bytes->count, error);
+}
+
+pmoe_status model_file_open(const char *path, const char *network, const char *isa, struct model_file *file,
+                            pmoe_error *error)
+{
+    *file = (struct model_file){.path = path ? path : network};
     TRY(check_isa(isa, error));
     struct file bytes;
-    TRY(file_read(path, FILE_MODEL_CAP, &bytes, error));
+    TRY(weights_read(path, network, &bytes, error));
     pmoe_options options = {.isa = isa};
     pmoe_error why;
+    double start = native_clock_ns();
     pmoe_status status = pmoe_model_open(bytes.bytes, bytes.count, &options, &file->model, &why);
+    file->open_ns = native_clock_ns() - start;
     digest_of(bytes.bytes, bytes.count, file->sha256);
     file_close(&bytes);
-    return status == PMOE_OK ? PMOE_OK : fail_at(error, path, why);
+    return status == PMOE_OK ? PMOE_OK : fail_at(error, file->path, why);
 }
 
 void model_file_close(struct model_file *file)
@@ -55,7 +81,7 @@ pmoe_status model_files_open(const struct option_texts *paths, const char *isa, 
     int32_t wanted = paths->count ? paths->count : DEFAULT_MODELS;
     for (*count = 0; *count < wanted; ++*count) {
         const char *path = paths->count ? paths->at[*count] : default_models[*count];
-        pmoe_status status = model_file_open(path, isa, &files[*count], error);
+        pmoe_status status = model_file_open(path, NULL, isa, &files[*count], error);
         if (status != PMOE_OK) {
             model_files_close(files, *count);
             *count = 0;

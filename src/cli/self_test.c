@@ -44,7 +44,7 @@ struct self_test {
 static pmoe_status check_golden(const char *path, const char *isa, int32_t *checked, pmoe_error *error)
 {
     struct model_file file;
-    TRY(model_file_open(path, isa, &file, error));
+    TRY(model_file_open(path, NULL, isa, &file, error));
     pmoe_error why;
     pmoe_status status = pmoe_model_check_golden(file.model, checked, &why);
     model_file_close(&file);

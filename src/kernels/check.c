@@ -500,6 +500,28 @@ static pmoe_status check_axpy(struct check *c)
     return verify_untouched(c, &y);
 }
 
+/* v(i, r) = 2 + (16 i + j - 2) / 2^r.  With so few rounds every sum of those is a float exactly. */
+static pmoe_status check_register_rounds(struct check *c)
+{
+    static const int32_t widths[] = {2, 3, 8, 10, 12, 1};
+    int32_t sums = widths[c->number % 6], rounds = c->number % 13, lanes = sums > 1 ? c->tables[0]->lanes : 0;
+    snprintf(c->dims, sizeof c->dims, "%d rounds of %d sums", (int)rounds, (int)sums);
+    struct outputs y;
+    if (!take_outputs(c, (size_t)lanes, &y))
+        return no_memory(c);
+    for (int t = 0; t < 2 && c->tables[t]; t++)
+        c->tables[t]->register_rounds(y.of[t].at, rounds, sums);
+    for (int32_t lane = 0; lane < lanes; lane++) {
+        struct ref want = {0, 0};
+        for (int32_t i = 0; i < sums; i++)
+            want.value += 2 + ldexp(16 * i + lane - 2, -rounds);
+        TRY(verify(c, &y, (size_t)lane, want, 0));
+    }
+    return verify_untouched(c, &y);
+}
+
+#include "check_winograd.h"
+
 /* ---- The walk ---- */
 
 /* A kernel in the list without a check_ function above does not compile. */

@@ -7,6 +7,7 @@
 
 #include "../base/memory.h"
 #include "pack.h"
+#include "winograd.h"
 
 #include <assert.h>
 #include <string.h>
@@ -24,19 +25,19 @@ static int32_t out_size(int32_t in, int32_t kernel, int32_t stride, int32_t padd
 struct conv conv_of(const struct kernels *kernels, int32_t high, int32_t wide, int32_t channels, int32_t row,
                     int32_t kernel, int32_t stride, int32_t padding, int32_t outs)
 {
-    (void)kernels;
     assert(high >= 0 && wide >= 0 && channels > 0 && kernel > 0 && stride > 0 && padding >= 0 && outs > 0);
-    return (struct conv){.high = high,
-                         .wide = wide,
-                         .channels = channels,
-                         .row = row,
-                         .kernel = kernel,
-                         .stride = stride,
-                         .padding = padding,
-                         .out_high = out_size(high, kernel, stride, padding),
-                         .out_wide = out_size(wide, kernel, stride, padding),
-                         .outs = outs,
-                         .algorithm = CONV_DIRECT};
+    struct conv conv = {.high = high,
+                        .wide = wide,
+                        .channels = channels,
+                        .row = row,
+                        .kernel = kernel,
+                        .stride = stride,
+                        .padding = padding,
+                        .out_high = out_size(high, kernel, stride, padding),
+                        .out_wide = out_size(wide, kernel, stride, padding),
+                        .outs = outs};
+    conv.algorithm = winograd_choice(kernels, &conv);
+    return conv;
 }
 
 /* ---- Tables ---- */
@@ -54,6 +55,8 @@ static int32_t tap_channels(const struct conv *conv)
 
 size_t conv_table_count(const struct conv *conv)
 {
+    if (conv->algorithm != CONV_DIRECT)
+        return winograd_table_count(conv);
     size_t count;
     if (!size_mul((size_t)conv->out_high, (size_t)conv->out_wide, &count) ||
         !size_mul(count, (size_t)conv->kernel, &count) ||
@@ -64,6 +67,10 @@ size_t conv_table_count(const struct conv *conv)
 
 void conv_fill_table(const struct conv *conv, int32_t *table)
 {
+    if (conv->algorithm != CONV_DIRECT) {
+        winograd_fill_table(conv, table);
+        return;
+    }
     for (int32_t oy = 0; oy < conv->out_high; oy++)
         for (int32_t ox = 0; ox < conv->out_wide; ox++)
             for (int32_t ky = 0; ky < conv->kernel; ky++)
@@ -79,6 +86,8 @@ void conv_fill_table(const struct conv *conv, int32_t *table)
 /* The panels, then the zeros that lie outside. */
 size_t conv_packed_count(const struct kernels *kernels, const struct conv *conv)
 {
+    if (conv->algorithm != CONV_DIRECT)
+        return winograd_packed_count(kernels, conv);
     size_t floats, panels, count;
     if (!size_mul((size_t)conv->kernel, (size_t)conv->kernel, &floats) ||
         !size_mul(floats, (size_t)conv->channels, &floats))
@@ -94,6 +103,10 @@ static size_t panels_count(const struct kernels *kernels, const struct conv *con
 
 void conv_pack(const struct kernels *kernels, const struct conv *conv, const float *w, float *panels)
 {
+    if (conv->algorithm != CONV_DIRECT) {
+        winograd_pack(kernels, conv, w, panels);
+        return;
+    }
     size_t floats = (size_t)conv->kernel * (size_t)conv->kernel * (size_t)conv->channels;
     conv_pack_panels(kernels, floats, conv->outs, w, panels);
     memset(panels + panels_count(kernels, conv), 0, (size_t)tap_channels(conv) * sizeof *panels);
@@ -101,14 +114,14 @@ void conv_pack(const struct kernels *kernels, const struct conv *conv, const flo
 
 size_t conv_scratch_count(const struct kernels *kernels, const struct conv *conv, int32_t threads)
 {
-    (void)kernels, (void)conv, (void)threads;
-    return 0;
+    return conv->algorithm == CONV_DIRECT ? 0 : winograd_scratch_count(kernels, conv, threads);
 }
 
 /* The bias, a product and a sum for each float, the addend. */
 double conv_error_bound(const struct kernels *kernels, const struct conv *conv)
 {
-    (void)kernels;
+    if (conv->algorithm != CONV_DIRECT)
+        return winograd_error_bound(kernels, conv);
     return 2 + (double)conv->kernel * conv->kernel * conv->channels;
 }
 
@@ -140,6 +153,10 @@ void conv_run(const struct kernels *kernels, const struct conv_call *call, struc
     const int32_t pixels = conv->out_high * conv->out_wide;
     if (!pixels)
         return;
+    if (conv->algorithm != CONV_DIRECT) {
+        winograd_run(kernels, call, pool);
+        return;
+    }
     struct direct direct = {.kernels = kernels,
                             .call = call,
                             .shape = {.pixels = pixels,

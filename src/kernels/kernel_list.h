@@ -45,6 +45,28 @@ K(patch_gradient, (float *dw, const float *const *x, int32_t rows, struct patch_
 K(conv_forward, (float *y, const float *const *x, int32_t first, int32_t count, const struct conv_shape *shape,
                  const float *panels, const float *bias, const float *add, int32_t relu))
 
+/* The stages of a Winograd convolution F(m x m, 3x3), m 2 or 4; winograd.h has the transforms.
+ *
+ * Input: (m + 2) x (m + 2) pixels of one tile, x[i * (m + 2) + j] each `channels` floats, become as many points:
+ * channel c of point p goes to v[p * point_step + c].  Writes whole vectors, zeros behind the last channel. */
+K(winograd_input, (float *v, ptrdiff_t point_step, const float *const *x, int32_t m, int32_t channels))
+
+/* Multiply: at each point p, for `tiles` tiles and `outs` outputs, whole vectors of them,
+ *
+ *     m[p * m_point + t * m_row + o] = sum over c of v[p * v_point + t * v_row + c] * w[p][o][c]
+ *
+ * panels as winograd_pack lays them out, 64-byte aligned; some panels alone are a call, too. */
+K(winograd_multiply,
+  (float *m, const float *v, const float *panels, const struct winograd_strip *strip, int32_t tiles, int32_t outs))
+
+/* Output: the points of one tile, m[p * point_step + o], become the pixels of `part` that exist (up to m x m):
+ *
+ *     y[i * row + j * pixel + o] = act(bias[o] + transformed[i][j][o] + add[i * row + j * pixel + o])
+ *
+ * bias NULL or [outs]; add laid out as y, and may be y, or NULL.  Reads whole vectors of m. */
+K(winograd_output, (float *y, struct map_part part, const float *points, ptrdiff_t point_step, int32_t m,
+                    const float *bias, const float *add, int32_t relu, int32_t outs))
+
 /* Pooling over patches, with their gates:  y[c] = scale * sum over i of gates[i] * x[i * count + c]; gates NULL: 1 */
 K(gated_sum, (float *y, const float *x, const float *gates, float scale, int32_t rows, int32_t count))
 
@@ -57,5 +79,11 @@ K(scale_shift,
 
 /* y[i] += a * x[i] */
 K(axpy, (float *y, float a, const float *x, size_t count))
+
+/* What this instruction set can do at most, for benchmarks: `sums` (2, 3, 8, 10 or 12, else nothing happens) vectors in
+ * registers, `rounds` multiply-adds each.  Lane j of y [lanes] is
+ *
+ *     sum over i < sums of v(i, rounds),   v(i, 0) = 16 i + j,   v(i, r + 1) = v(i, r) / 2 + 1 */
+K(register_rounds, (float *y, int64_t rounds, int32_t sums))
 
 #undef K

@@ -20,12 +20,29 @@ struct conv_shape {
     ptrdiff_t y_pixel, y_image;           /* floats from one pixel of y, and from one image of it, to the next */
 };
 
+/* A run of Winograd tiles between its stages: V holds transformed pixels, M products.  The value of a tile at point p
+ * lies p * point floats behind the one at point 0; rows are whole vectors. */
+struct winograd_strip {
+    int32_t points, channels;
+    ptrdiff_t v_row, v_point; /* floats from one tile of V to the next, and from one point to the next */
+    ptrdiff_t m_row, m_point; /* the same of M */
+    ptrdiff_t w_point;        /* floats of one point's packed weights */
+};
+
+/* What a tile of outputs covers of y: high x wide pixels, row floats from one of its rows to the next and pixel floats
+ * from one pixel to the next. */
+struct map_part {
+    int32_t high, wide;
+    ptrdiff_t row, pixel;
+};
+
 struct kernels {
-    const char *name;   /* "avx2" */
-    int32_t lanes;      /* floats in a vector */
-    int32_t panel_outs; /* most outputs in one panel of packed weights */
-    int32_t conv_vecs;  /* most vectors of outputs in one panel of a convolution's packed weights */
-    int32_t fused;      /* 1: a * b + c rounds once; 0: twice; -1: as the engine likes (relaxed SIMD) */
+    const char *name;      /* "avx2" */
+    int32_t lanes;         /* floats in a vector */
+    int32_t panel_outs;    /* most outputs in one panel of packed weights */
+    int32_t conv_vecs;     /* most vectors of outputs in one panel of a convolution's packed weights */
+    int32_t winograd_vecs; /* the same of winograd_multiply */
+    int32_t fused;         /* 1: a * b + c rounds once; 0: twice; -1: as the engine likes (relaxed SIMD) */
 #define K(kernel, arguments) void(*kernel) arguments;
 #include "kernel_list.h"
 };

@@ -6,6 +6,7 @@ const struct kernels KFN(kernels) = {
     .lanes = VF_LANES,
     .panel_outs = VF_TILE_OUTS,
     .conv_vecs = VF_CONV_VECS,
+    .winograd_vecs = VF_WINOGRAD_VECS,
     .fused = VF_FUSED,
 #define K(kernel, arguments) .kernel = KFN(kernel),
 #include "kernel_list.h"

@@ -15,10 +15,11 @@ float *run_output(const pmoe_run *run, int32_t layer)
 {
     const pmoe_model *model = run->model;
     int32_t stored_by = model->plan[layer].stored_by;
-    if (model->plan[stored_by].in_group) {
-        int32_t group = model->graph.layer[stored_by].group;
+    int32_t group = model->graph.layer[stored_by].group;
+    if (model->plan[stored_by].in_group)
         return run_output(run, group) + (size_t)run->expert_row * (size_t)model->graph.layer[group].shape.c;
-    }
+    if (group >= 0)
+        return run->stack + model->plan[stored_by].out_at * (size_t)run_stack_images(run, group);
     return run->activations + model->plan[stored_by].out_at * (size_t)run->at_once;
 }
 
@@ -249,10 +250,12 @@ static void forward_sample_router(pmoe_run *run, int32_t at)
         standardise(scores + (size_t)b * (size_t)layer->experts, layer->experts);
 }
 
-/* Top-l and gates: `lists` lists of n scores, one after the other. */
-static void route(pmoe_run *run, int32_t group, int32_t lists, int32_t n)
+/* One list of n scores an expert of a group, one an image of a mixture. */
+void run_route(pmoe_run *run, int32_t group)
 {
     const struct layer *layer = &run->model->graph.layer[group];
+    int is_group = layer->type == LAYER_EXPERT_GROUP;
+    int32_t lists = run->now * (is_group ? layer->experts : 1), n = is_group ? layer->patches : layer->experts;
     const float *scores = run_scores(run, layer->router);
     int32_t *picks = run_picks(run, group, 0);
     float *gates = run_gates(run, group);
@@ -269,15 +272,9 @@ static void route(pmoe_run *run, int32_t group, int32_t lists, int32_t n)
 
 static void forward_whole(pmoe_run *run, int32_t at, int32_t images);
 
-static void forward_stack(pmoe_run *run, int32_t group, int32_t images)
-{
-    for (int32_t i = group + 1; i <= graph_stack_end(&run->model->graph, group); i++)
-        forward_whole(run, i, images);
-}
-
 /* What the expert was given becomes maps or vectors one behind the other, times their gates where those are on inputs.
  */
-static void copy_given(pmoe_run *run, int32_t group, int32_t images)
+static void copy_given(pmoe_run *run, int32_t group, int32_t first, int32_t images)
 {
     const struct layer *layer = &run->model->graph.layer[group];
     struct shape in = graph_input_shape(&run->model->graph, group);
@@ -287,8 +284,8 @@ static void copy_given(pmoe_run *run, int32_t group, int32_t images)
         const float *from = run->given[i];
         float gate = 1;
         if (layer->gate_place == GATE_ON_INPUT) {
-            int32_t list = i / layer->kept * layer->experts + run->expert;
-            gate = run_gates(run, group)[list * layer->kept + i % layer->kept];
+            int32_t list = (first + i) / layer->kept * layer->experts + run->expert;
+            gate = run_gates(run, group)[list * layer->kept + (first + i) % layer->kept];
         }
         run->given[i] = to;
         for (int32_t y = 0; y < high; y++, from += row, to += run_floats)
@@ -297,16 +294,26 @@ static void copy_given(pmoe_run *run, int32_t group, int32_t images)
     }
 }
 
-static void forward_group(pmoe_run *run, int32_t at)
+/* Images first .. first + images - 1 of those given pass the whole stack, while what lies between its layers is hot. */
+static void forward_stack(pmoe_run *run, int32_t group, int32_t first, int32_t images)
+{
+    run->given = run->all_given + first;
+    if (run->model->plan[group].copies)
+        copy_given(run, group, first, images);
+    for (int32_t i = group + 1; i <= graph_stack_end(&run->model->graph, group); i++)
+        forward_whole(run, i, images);
+}
+
+static void group_experts(pmoe_run *run, int32_t at)
 {
     const struct layer *layer = &run->model->graph.layer[at];
-    route(run, at, run->now * layer->experts, layer->patches);
+    int32_t most = run_stack_images(run, at);
     for (run->expert = 0; run->expert < layer->experts; run->expert++) {
-        run->expert_row = run->expert * run->now * layer->kept;
-        int32_t images = run_kept_rows(run, at, run->expert, run->given);
-        if (run->model->plan[at].copies)
-            copy_given(run, at, images);
-        forward_stack(run, at, images);
+        int32_t images = run_kept_rows(run, at, run->expert, run->all_given);
+        for (int32_t first = 0; first < images; first += most) {
+            run->expert_row = run->expert * images + first;
+            forward_stack(run, at, first, images - first < most ? images - first : most);
+        }
     }
     run->expert = run->expert_row = 0;
 }
@@ -344,33 +351,55 @@ static int32_t gather_kept(pmoe_run *run, int32_t at)
     for (int32_t b = 0; b < run->now; b++, values += step)
         for (int32_t j = 0; j < layer->kept; j++, picks++)
             if (*picks == run->expert) {
-                run->given[images] = values;
+                run->all_given[images] = values;
                 run->from[images++] = b * layer->kept + j;
             }
     return images;
 }
 
-static void forward_mixture(pmoe_run *run, int32_t at)
+/* Add the gated outputs of the images that just passed the expert under way to theirs. */
+static void add_gated(pmoe_run *run, int32_t at, int32_t first, int32_t images)
 {
     const struct layer *layer = &run->model->graph.layer[at];
-    int32_t outs = layer->shape.c, end = graph_stack_end(&run->model->graph, at);
-    float *out = run_output(run, at);
-    const float *gates = run_gates(run, at);
-    route(run, at, run->now, layer->experts);
-    memset(out, 0, (size_t)run->now * (size_t)outs * sizeof *out);
+    size_t outs = (size_t)layer->shape.c;
+    const float *made = run_output(run, graph_stack_end(&run->model->graph, at)), *gates = run_gates(run, at);
+    for (int32_t i = first; i < first + images; i++, made += outs)
+        run->model->kernels->axpy(run_output(run, at) + (size_t)(run->from[i] / layer->kept) * outs,
+                                  gates[run->from[i]], made, outs);
+}
+
+static void mixture_experts(pmoe_run *run, int32_t at)
+{
+    const struct layer *layer = &run->model->graph.layer[at];
+    int32_t most = run_stack_images(run, at);
+    memset(run_output(run, at), 0, (size_t)run->now * (size_t)layer->shape.c * sizeof(float));
     for (run->expert = 0; run->expert < layer->experts; run->expert++) {
         int32_t images = gather_kept(run, at);
-        if (!images)
-            continue;
-        if (run->model->plan[at].copies)
-            copy_given(run, at, images);
-        forward_stack(run, at, images);
-        const float *made = run_output(run, end);
-        for (int32_t i = 0; i < images; i++, made += outs)
-            run->model->kernels->axpy(out + (size_t)(run->from[i] / layer->kept) * (size_t)outs, gates[run->from[i]],
-                                      made, (size_t)outs);
+        for (int32_t first = 0; first < images; first += most) {
+            int32_t now = images - first < most ? images - first : most;
+            forward_stack(run, at, first, now);
+            add_gated(run, at, first, now);
+        }
     }
     run->expert = 0;
+}
+
+void run_gather(pmoe_run *run, int32_t group)
+{
+    for (run->expert = 0; run->expert < run->model->graph.layer[group].experts; run->expert++)
+        if (run->model->graph.layer[group].type == LAYER_EXPERT_GROUP)
+            run_kept_rows(run, group, run->expert, run->all_given);
+        else
+            gather_kept(run, group);
+    run->expert = 0;
+}
+
+void run_experts(pmoe_run *run, int32_t group)
+{
+    if (run->model->graph.layer[group].type == LAYER_EXPERT_GROUP)
+        group_experts(run, group);
+    else
+        mixture_experts(run, group);
 }
 
 /* ---- Passes ---- */
@@ -395,13 +424,16 @@ static void forward_whole(pmoe_run *run, int32_t at, int32_t images)
     }
 }
 
-static void forward_layer(pmoe_run *run, int32_t at)
+void run_layer(pmoe_run *run, int32_t at)
 {
     switch (run->model->graph.layer[at].type) {
     case LAYER_PATCH_ROUTER: forward_router(run, at); break;
     case LAYER_SAMPLE_ROUTER: forward_sample_router(run, at); break;
-    case LAYER_EXPERT_GROUP: forward_group(run, at); break;
-    case LAYER_MIXTURE: forward_mixture(run, at); break;
+    case LAYER_EXPERT_GROUP:
+    case LAYER_MIXTURE:
+        run_route(run, at);
+        run_experts(run, at);
+        break;
     case LAYER_AVG_POOL:
         if (graph_input_shape(&run->model->graph, at).kind == SHAPE_ROUTED) {
             forward_group_pool(run, at);
@@ -410,6 +442,16 @@ static void forward_layer(pmoe_run *run, int32_t at)
         /* fall through */
     default: forward_whole(run, at, run->now); break;
     }
+}
+
+int32_t run_part(pmoe_run *run, const float *images, int32_t first)
+{
+    const struct graph *graph = &run->model->graph;
+    int32_t left = run->batch - first;
+    run->first = first;
+    run->now = left < run->at_once ? left : run->at_once;
+    run->images = images + (size_t)first * (size_t)graph->height * (size_t)graph->width * (size_t)graph->channels;
+    return run->now;
 }
 
 /* One image's may be beyond what 64 bits hold of a batch; more than enough is enough. */
@@ -424,16 +466,13 @@ pmoe_status pmoe_forward(pmoe_run *run, const float *images, int32_t batch, floa
     if (batch < 1 || batch > run->max_batch)
         return PMOE_E_ARGUMENT;
     const struct graph *graph = &run->model->graph;
-    size_t image = (size_t)graph->height * (size_t)graph->width * (size_t)graph->channels;
     run->batch = batch;
     run->awake = run->pool ? pool_wake(run->pool, batch_work(run->model, batch)) : NULL;
-    for (run->first = 0; run->first < batch; run->first += run->now) {
-        int32_t left = batch - run->first;
-        run->now = left < run->at_once ? left : run->at_once;
-        run->images = images + (size_t)run->first * image;
+    for (int32_t first = 0; first < batch; first += run->now) {
+        run_part(run, images, first);
         for (int32_t i = 0; i <= graph->last; i++)
             if (graph->layer[i].group < 0)
-                forward_layer(run, i);
+                run_layer(run, i);
         memcpy(logits + (size_t)run->first * (size_t)graph->outputs, run_output(run, graph->last),
                (size_t)run->now * (size_t)graph->outputs * sizeof *logits);
     }
@@ -451,10 +490,8 @@ static void find_constant(pmoe_run *run, int32_t at, const float *zeros)
     run->first = 0;
     for (run->expert = 0; run->expert < layer->experts; run->expert++, constant += layer->shape.c) {
         run->expert_row = 0;
-        run->given[0] = zeros;
-        if (run->model->plan[at].copies)
-            copy_given(run, at, 1);
-        forward_stack(run, at, 1);
+        run->all_given[0] = zeros;
+        forward_stack(run, at, 0, 1);
         memcpy(constant, run_output(run, at), (size_t)layer->shape.c * sizeof *constant);
     }
     run->expert = 0;

@@ -27,8 +27,10 @@ struct layer_plan {
     int32_t stored_by;    /* the layer that stores this one's output: itself, or the one it is folded into */
     int32_t in_group;     /* it is the last of its stack and stores into its group's output */
     int32_t copies;       /* group: a layer other than a convolution reads the patches, so they are copied first */
-    int64_t out_count;    /* floats of one image's output, as stored; of inner layers for one expert at a time */
-    size_t out_at;        /* offset in a run's activations, in floats per image of a batch; lifetimes share */
+    int64_t out_count;    /* floats of one image's output, as stored; of an inner layer: for one patch */
+    size_t out_at;       /* offset in a run's activations, in floats per image of a batch; lifetimes share.  Of an inner
+                            layer: in a run's stack, per patch that passes it at once */
+    size_t stack_floats; /* group, mixture: floats of all outputs inside, for one patch or image */
 };
 
 enum model_memory {
@@ -44,7 +46,7 @@ struct pmoe_model {
     struct graph graph;
     struct layer_plan plan[GRAPH_MAX_LAYERS];
     enum model_memory memory;
-    size_t activations; /* floats per image of all outputs, lifetimes overlaid */
+    size_t activations; /* floats per image of all outputs outside of experts, lifetimes overlaid */
     int32_t routed;     /* index of the first expert group, or -1 */
     int32_t mixed;      /* index of the first mixture, or -1 */
     char *metadata;     /* the file's metadata object as JSON text, or "{}" */
@@ -90,20 +92,26 @@ struct pmoe_run {
     int32_t first, now; /* the part under way: images first .. first + now - 1 */
     float *activations; /* [model->activations * at_once], layers at plan.out_at * at_once */
     const float **rows; /* pointers for one kernel call */
-    const float **given; /* the patches or vectors of the expert under way */
-    int32_t *from;       /* mixture: the kept place, image * kept + j, that each of those came from */
-    float *copies;       /* those patches where they are copied */
-    float *scratch;      /* of convolutions; in own_scratch once threads need more than one does */
+    const float **given;     /* patches or vectors of the expert under way: those that pass its stack now */
+    const float **all_given; /* all of them */
+    int32_t *from;           /* mixture: the kept place, image * kept + j, that each of those came from */
+    float *copies;           /* those that pass now, where they are copied */
+    float *stack;            /* outputs inside of experts, for run_stack_images patches */
+    float *scratch;          /* of convolutions; in own_scratch once threads need more than one does */
     size_t scratch_floats;
     void *own_scratch;
-    float *by_patch;     /* router scores as the kernel leaves them, [now * n][k] */
-    const float *images; /* of the part under way; afterwards of the last one */
-    int32_t expert;      /* under way; its outputs begin at this row of the group's */
+    float *by_patch;         /* router scores as the kernel leaves them, [now * n][k] */
+    const float *images;     /* of the part under way; afterwards of the last one */
+    int32_t expert;          /* under way; its outputs begin at this row of the group's */
     int32_t expert_row;
     float *scores[GRAPH_MAX_LAYERS];  /* routers: [batch][k][n] */
     int32_t *picks[GRAPH_MAX_LAYERS]; /* groups: [batch][k][l] patches; mixtures: [batch][kept] experts */
     float *gates[GRAPH_MAX_LAYERS];   /* likewise */
 };
+
+/* How many patches or vectors pass an expert's stack together: as many as leave what lies between its layers in the
+ * second-level cache, so that l = n is not slower a patch than l = 2. */
+int32_t run_stack_images(const pmoe_run *run, int32_t group);
 
 /* Multiply-adds of one image's pass in calls that threads may share. */
 int64_t model_pool_work(const pmoe_model *model);
@@ -121,6 +129,16 @@ const float *run_input(const pmoe_run *run, int32_t layer); /* the image, or the
 int32_t run_patch_rows(const pmoe_run *run, int32_t layer, const float **rows);
 int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const float **rows);
 int32_t run_vector_rows(const pmoe_run *run, int32_t layer, const float **rows); /* one per image: linear layers */
+
+/* A pass in pieces, for benchmarks to time them.  run_part begins the part of run->batch images whose first one is
+ * `first` and returns how many it has; run_layer over the layers outside of experts then does what pmoe_forward does.
+ * A group's or mixture's layer is run_route, top-l and gates, then run_experts; of that, run_gather is the finding of
+ * what each expert was given, by itself. */
+int32_t run_part(pmoe_run *run, const float *images, int32_t first);
+void run_layer(pmoe_run *run, int32_t layer);
+void run_route(pmoe_run *run, int32_t group);
+void run_gather(pmoe_run *run, int32_t group);
+void run_experts(pmoe_run *run, int32_t group);
 
 /* What a run asks of the allocator. */
 size_t run_bytes(const pmoe_model *model, int32_t max_batch);

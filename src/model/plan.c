@@ -115,8 +115,6 @@ static void plan_layer(pmoe_model *model, int32_t at)
     struct shape in = graph_input_shape(graph, at);
     plan->matrices = layer->group < 0 ? 1 : graph->layer[layer->group].experts;
     plan->out_count = layer->shape.kind == SHAPE_SCORES ? 0 : shape_count(layer->shape); /* a run keeps scores apart */
-    if (layer->group >= 0 && graph->layer[layer->group].type == LAYER_EXPERT_GROUP)
-        plan->out_count *= graph->layer[layer->group].kept;
     switch (layer->type) {
     case LAYER_CONV:
         plan->outs = layer->filters;
@@ -183,32 +181,42 @@ static int has_memory(const pmoe_model *model, int32_t at)
     return model->plan[at].stored_by == at && !model->plan[at].in_group;
 }
 
-/* Give each output the lowest offset that no output alive at the same time covers.  Offsets are per image; a run
- * multiplies them by its batch, which keeps neighbours apart. */
+/* Give an output the lowest offset that no output alive at the same time covers.  Those of a stack lie apart from all
+ * others, from layer `first` on.  Offsets are per image, or per patch in a stack; a run multiplies them by how many it
+ * treats at once, which keeps neighbours apart.  Returns where the output ends. */
+static size_t place_output(pmoe_model *model, int32_t at, int32_t first, const int32_t *last)
+{
+    struct layer_plan *plan = &model->plan[at];
+    const struct graph *graph = &model->graph;
+    size_t to = 0;
+    for (int32_t moved = 1; moved;) {
+        moved = 0;
+        for (int32_t other = first; other < at; other++) {
+            size_t from = model->plan[other].out_at, end = from + (size_t)model->plan[other].out_count;
+            if (has_memory(model, other) && graph->layer[other].group == graph->layer[at].group && last[other] >= at &&
+                to < end && from < to + (size_t)plan->out_count) {
+                to = end;
+                moved = 1;
+            }
+        }
+    }
+    plan->out_at = to;
+    return to + (size_t)plan->out_count;
+}
+
 static void plan_activations(pmoe_model *model)
 {
     const struct graph *graph = &model->graph;
     int32_t last[GRAPH_MAX_LAYERS];
     model->activations = 0;
     for (int32_t i = 0; i < graph->layers; i++) {
-        struct layer_plan *plan = &model->plan[i];
         if (!has_memory(model, i))
             continue;
+        int32_t group = graph->layer[i].group;
         last[i] = model->memory == MODEL_KEEP_ALL ? graph->layers : last_reader(model, i);
-        size_t at = 0;
-        for (int32_t moved = 1; moved;) {
-            moved = 0;
-            for (int32_t other = 0; other < i; other++) {
-                size_t from = model->plan[other].out_at, to = from + (size_t)model->plan[other].out_count;
-                if (has_memory(model, other) && last[other] >= i && at < to && from < at + (size_t)plan->out_count) {
-                    at = to;
-                    moved = 1;
-                }
-            }
-        }
-        plan->out_at = at;
-        if (at + (size_t)plan->out_count > model->activations)
-            model->activations = at + (size_t)plan->out_count;
+        size_t end = place_output(model, i, group < 0 ? 0 : group + 1, last);
+        size_t *all = group < 0 ? &model->activations : &model->plan[group].stack_floats;
+        *all = end > *all ? end : *all;
     }
 }
 

@@ -11,13 +11,15 @@ enum {
      * fewer than 4, so that weights, too, are read for several images at once.  A board takes 50 KB. */
     RUN_AT_ONCE = 4,
     RUN_AT_ONCE_BYTES = 256 << 10,
+    RUN_STACK_BYTES = 256 << 10, /* the same for patches in the stack of an expert */
 };
 
 /* ---- Opening ---- */
 
 /* What layers need at most, for one image. */
 struct run_sizes {
-    size_t rows, given, copies, by_patch;
+    size_t rows, given, by_patch;  /* for each image */
+    size_t copies, stack;         /* in all */
 };
 
 static void at_least(size_t *size, size_t wanted)
@@ -32,10 +34,20 @@ static size_t given_count(const struct layer *group)
     return group->type == LAYER_EXPERT_GROUP ? (size_t)group->kept : 1;
 }
 
-static struct run_sizes run_measure(const pmoe_model *model)
+int32_t run_stack_images(const pmoe_run *run, int32_t group)
 {
+    const struct graph *graph = &run->model->graph;
+    size_t patch = (size_t)shape_count(graph_shape_of(graph, group + 1, GRAPH_EXPERT));
+    size_t fit = RUN_STACK_BYTES / sizeof(float) / (patch + run->model->plan[group].stack_floats);
+    size_t most = given_count(&graph->layer[group]) * (size_t)run->at_once;
+    return (int32_t)(fit < 1 ? 1 : fit < most ? fit : most);
+}
+
+static struct run_sizes run_measure(const pmoe_run *run)
+{
+    const pmoe_model *model = run->model;
     const struct graph *graph = &model->graph;
-    struct run_sizes sizes = {1, 0, 0, 0};
+    struct run_sizes sizes = {.rows = 1};
     for (int32_t i = 0; i < graph->layers; i++) {
         const struct layer *layer = &graph->layer[i];
         size_t maps = layer->group < 0 ? 1 : given_count(&graph->layer[layer->group]);
@@ -45,10 +57,11 @@ static struct run_sizes run_measure(const pmoe_model *model)
             at_least(&sizes.by_patch, (size_t)layer->patches * (size_t)layer->experts);
         if (!layer->inner)
             continue;
+        size_t images = (size_t)run_stack_images(run, i);
         at_least(&sizes.given, given_count(layer));
+        at_least(&sizes.stack, images * model->plan[i].stack_floats);
         if (model->plan[i].copies)
-            at_least(&sizes.copies,
-                     given_count(layer) * (size_t)shape_count(graph_shape_of(graph, i + 1, GRAPH_EXPERT)));
+            at_least(&sizes.copies, images * (size_t)shape_count(graph_shape_of(graph, i + 1, GRAPH_EXPERT)));
     }
     return sizes;
 }
@@ -77,11 +90,12 @@ static void run_lay_out(pmoe_run *run, struct arena *arena)
 {
     const pmoe_model *model = run->model;
     int32_t batch = run->max_batch;
-    struct run_sizes sizes = run_measure(model);
+    struct run_sizes sizes = run_measure(run);
     run->rows = take_per_image(arena, run->at_once, sizes.rows, sizeof *run->rows);
-    run->given = take_per_image(arena, run->at_once, sizes.given, sizeof *run->given);
+    run->all_given = take_per_image(arena, run->at_once, sizes.given, sizeof *run->all_given);
     run->from = take_per_image(arena, run->at_once, sizes.given, sizeof *run->from);
-    run->copies = take_per_image(arena, run->at_once, sizes.copies, sizeof(float));
+    run->copies = take_per_image(arena, 1, sizes.copies, sizeof(float));
+    run->stack = take_per_image(arena, 1, sizes.stack, sizeof(float));
     run->by_patch = take_per_image(arena, run->at_once, sizes.by_patch, sizeof(float));
     run->activations = take_per_image(arena, run->at_once, model->activations, sizeof(float));
     run->scratch_floats = scratch_count(model, 1);

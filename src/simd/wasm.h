@@ -93,6 +93,11 @@ static inline vf vf_add(vf a, vf b)
     return wasm_f32x4_add(a, b);
 }
 
+static inline vf vf_sub(vf a, vf b)
+{
+    return wasm_f32x4_sub(a, b);
+}
+
 static inline vf vf_mul(vf a, vf b)
 {
     return wasm_f32x4_mul(a, b);

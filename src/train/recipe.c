@@ -67,6 +67,7 @@ static const pmoe_recipe recipes[] = {
      .kind = PMOE_CNN,
      .set = PMOE_MOSAIC10,
      .filters = 640,
+     .bias = 1,
      .divisor = "n",
      .samples = 16000,
      .fresh = 1,
@@ -83,6 +84,7 @@ static const pmoe_recipe recipes[] = {
      .kind = PMOE_JOINT,
      .set = PMOE_MOSAIC10,
      .filters = 640,
+     .bias = 1,
      .experts = 20,
      .kept = 2,
      .gate = "topl_softmax",
@@ -214,11 +216,18 @@ static void write_layer(struct json_writer *json, const char *name, const char *
     json_add_text(json, "type", type);
 }
 
+static void write_bias(struct json_writer *json, const pmoe_recipe *recipe)
+{
+    if (recipe->bias)
+        json_add_bool(json, "bias", 1);
+}
+
 static void write_cnn(struct json_writer *json, const pmoe_recipe *recipe)
 {
     write_layer(json, "conv", "patch_conv");
     json_add_int(json, "patch", PMOE_CELL);
     json_add_int(json, "filters", recipe->filters);
+    write_bias(json, recipe);
     json_close_object(json);
     write_layer(json, "relu", "relu");
     json_close_object(json);
@@ -239,6 +248,7 @@ static void write_experts(struct json_writer *json, const pmoe_recipe *recipe)
     write_layer(json, NULL, "patch_conv");
     json_add_int(json, "patch", PMOE_CELL);
     json_add_int(json, "filters", recipe->filters / recipe->experts);
+    write_bias(json, recipe);
     json_close_object(json);
     write_layer(json, NULL, "relu");
     json_close_object(json);
@@ -302,6 +312,10 @@ void recipe_init(const pmoe_recipe *recipe, const struct graph *graph, int32_t t
 {
     const struct tensor *row = &graph->tensor[tensor];
     struct random random = random_at(recipe->seed, RANDOM_INIT, (uint64_t)tensor);
+    if (tensor == graph->layer[row->layer].bias) {
+        memset(values, 0, (size_t)row->count * sizeof *values);
+        return;
+    }
     switch (graph->layer[row->layer].type) {
     case LAYER_PATCH_CONV: init_normal(&random, recipe->expert_std, values, row->count); return;
     case LAYER_PATCH_ROUTER: init_normal(&random, recipe->router_std, values, row->count); return;
@@ -335,6 +349,8 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
     json_add_text(&json, "kind", model_kind_name(recipe->kind));
     json_add_text(&json, "set", pmoe_board_set_name(recipe->set));
     json_add_int(&json, "filters", recipe->filters);
+    if (recipe->bias)
+        json_add_bool(&json, "bias", 1);
     if (recipe->kind != PMOE_CNN) {
         json_add_int(&json, "experts", recipe->experts);
         json_add_int(&json, "kept", recipe->kept);

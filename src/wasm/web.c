@@ -5,11 +5,8 @@
  * the engine reports with the name of the call. */
 #include "../base/error.h"
 #include "../base/json.h"
-#include "../bench/kernel_cases.h"
 #include "../bench/timing.h"
 #include "../pmoe.h"
-
-#include <stdlib.h>
 
 /* A clock that never runs backwards, in nanoseconds: performance.now() times 1e6. */
 __attribute__((import_module("env"), import_name("pmoe_now_ns"))) double pmoe_now_ns(void);
@@ -17,8 +14,6 @@ __attribute__((import_module("env"), import_name("pmoe_now_ns"))) double pmoe_no
 double web_clock_step_ns(void);
 pmoe_status web_time_runs(pmoe_run *const *runs, const float *const *images, int32_t count, int32_t batch,
                           double budget_ns, pmoe_timing *timings, pmoe_error *error);
-pmoe_status web_time_kernels(pmoe_model *const *models, int32_t count, double budget_ns, char *text, size_t capacity,
-                             pmoe_error *error);
 size_t web_describe(char *text, size_t capacity);
 _Noreturn void __assert_fail(const char *expression, const char *file, int line, const char *function);
 void emscripten_notify_memory_growth(size_t memory);
@@ -38,58 +33,6 @@ pmoe_status web_time_runs(pmoe_run *const *runs, const float *const *images, int
                           double budget_ns, pmoe_timing *timings, pmoe_error *error)
 {
     return pmoe_time_runs(runs, images, count, batch, budget_ns, clock_ns, timings, error);
-}
-
-enum { MOST_SETS = 2, MOST_CASES = 64 }; /* a module holds scalar and at most one more */
-
-static pmoe_status time_case(struct json_writer *json, const struct kernel_case *one, double budget_ns, double *samples,
-                             pmoe_error *error)
-{
-    const struct kernels *sets[MOST_SETS];
-    pmoe_timing timings[MOST_SETS];
-    int32_t count = kernels_count() < MOST_SETS ? kernels_count() : MOST_SETS;
-    for (int32_t i = 0; i < count; i++)
-        sets[i] = kernels_at(i);
-    TRY(kernel_case_time(one, sets, count, 1, budget_ns, clock_ns, samples, timings, error));
-    json_open_object(json, NULL);
-    json_add_text(json, "layer", one->layer_name);
-    json_add_int(json, "rows", one->rows);
-    json_add_int(json, "outs", one->outs);
-    json_add_int(json, "multiply_adds", one->multiply_adds);
-    json_open_array(json, "sets");
-    for (int32_t i = 0; i < count; i++) {
-        json_open_object(json, NULL);
-        json_add_text(json, "isa", sets[i]->name);
-        json_add_number(json, "median_us", timings[i].median_ns / 1e3, 6);
-        json_add_number(json, "low_us", timings[i].low_ns / 1e3, 6);
-        json_add_number(json, "high_us", timings[i].high_ns / 1e3, 6);
-        json_close_object(json);
-    }
-    json_close_array(json);
-    json_close_object(json);
-    return PMOE_OK;
-}
-
-/* The shapes of the models' layers, each timed on this module's instruction sets, as JSON; budget_ns for each shape.
- * PMOE_E_LIMIT if the text does not fit. */
-pmoe_status web_time_kernels(pmoe_model *const *models, int32_t count, double budget_ns, char *text, size_t capacity,
-                             pmoe_error *error)
-{
-    struct kernel_case *cases = malloc(MOST_CASES * sizeof *cases);
-    double *samples = malloc(MOST_SETS * TIMING_MAX_SAMPLES * sizeof *samples);
-    pmoe_status status = cases && samples ? PMOE_OK : fail(error, PMOE_E_MEMORY, "kernels: no memory to time them");
-    struct json_writer json;
-    json_begin(&json, text, capacity);
-    json_open_array(&json, NULL);
-    for (int32_t i = 0, found = status ? 0 : kernel_cases(models, count, cases, MOST_CASES); i < found && !status; i++)
-        status = time_case(&json, &cases[i], budget_ns, samples, error);
-    json_close_array(&json);
-    if (!status && json.length >= capacity)
-        status = fail(error, PMOE_E_LIMIT, "kernels: their times take %zu bytes, expected at most %zu", json.length,
-                      capacity);
-    free(samples);
-    free(cases);
-    return status;
 }
 
 #define OFFSET(json, type, member) json_add_int(json, #member, (int64_t)offsetof(type, member))

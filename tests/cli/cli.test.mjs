@@ -130,8 +130,8 @@ test('values are checked against the tables', () => {
     for (const bad of ['nan', 'inf', '-1', '1e9', 'x']) {
         refuse(['bench', '--seconds', bad], /--seconds: expected a number from 0 to 3600/);
     }
-    refuse(['info'], /expected FILE, found none/);
-    refuse(['info', 'a', 'b'], /expected FILE, found "b" too/);
+    refuse(['info'], /expected a weights file or --network NAME, found neither/);
+    refuse(['info', 'a', 'b'], /expected \[FILE\], found "b" too/);
     refuse(['predict'], /expected IMAGE..., found none/);
     refuse(['predict', 'a.png', ...Array(17).fill(['--model', 'm']).flat()], /--model: expected at most 16/);
 });
@@ -480,40 +480,93 @@ test('self-test checks every instruction set, or one', () => {
     refuse(['self-test', '--isa', 'mmx'], /--isa: expected/);
 });
 
-test('bench times models and kernels side by side and says how', () => {
-    const models = ['--model', at('dense.safetensors'), '--model', at('routed.safetensors')];
-    const result = json(['bench', ...models, '--seconds', '0', '--batch', '1,3']);
+/** Every row of a result of `pmoe bench`, whatever it is of. @param {any} result */
+function checkBench(result) {
     assert.equal(result.version, 1);
+    assert.equal(result.kind, 'bench');
     assert.match(result.build, /^[0-9a-f]{16}$/);
     for (const key of ['cpu', 'isa', 'compiler', 'system']) assert.ok(result.environment[key].length > 0);
-    assert.ok(result.clock_step_ns > 0);
-    assert.match(result.command, /bench --model \S*dense\.safetensors .* --seconds 0 --batch 1,3 --json$/);
-    const timed = result.rows.filter((/** @type {any} */ row) => row.what === 'model');
-    assert.deepEqual(timed.map((/** @type {any} */ r) => [r.model, r.batch, r.compared_with]), [
-        ['dense-8', 1, 0],
-        ['routed-8', 1, 0],
-        ['dense-8', 3, 2],
-        ['routed-8', 3, 2],
-    ]);
-    for (const row of result.rows) {
+    const { clock_step_ns: step, reference, drift, drifted } = result.measured;
+    assert.ok(step > 0 && drift >= 0);
+    assert.equal(drifted, drift > 0.05);
+    assert.deepEqual(reference.map((/** @type {any} */ set) => set.isa), json(['self-test']).rows.map((/** @type {any} */ row) => row.isa));
+    for (const set of reference) assert.ok(set.gmac_per_s.length >= 2 && set.gmac_per_s.every((/** @type {number} */ rate) => rate > 0));
+    result.rows.forEach((/** @type {any} */ row, /** @type {number} */ i) => {
         assert.ok(row.samples_ns.length >= 7 && row.calls >= 1 && row.first_ns > 0);
         assert.ok(row.low_ns <= row.median_ns && row.median_ns <= row.high_ns);
         assert.ok(row.samples_ns.some((/** @type {number} */ ns) => ns <= row.median_ns));
         assert.ok(row.time_ratio_low <= row.time_ratio_high);
-    }
+        assert.ok(row.compared_with <= i && row.peak_share > 0 && row.threads >= 1);
+        assert.ok(Math.abs(row.gmac_per_s * row.median_ns / row.multiply_adds - 1) < 1e-4);
+    });
+}
+
+test('bench times models and kernels side by side and says how', () => {
+    const models = ['--model', at('dense.safetensors'), '--model', at('routed.safetensors')];
+    const result = json(['bench', ...models, '--seconds', '0', '--batch', '1,3']);
+    checkBench(result);
+    assert.match(result.command, /bench --model \S*dense\.safetensors .* --seconds 0 --batch 1,3 --json$/);
+    assert.deepEqual(result.models.map((/** @type {any} */ one) => [one.model, one.file]), [
+        ['dense-8', at('dense.safetensors')],
+        ['routed-8', at('routed.safetensors')],
+    ]);
+    const timed = result.rows.filter((/** @type {any} */ row) => row.what === 'model');
+    const begin = result.rows.length - timed.length;
+    assert.deepEqual(timed.map((/** @type {any} */ r) => [r.model, r.batch, r.compared_with]), [
+        ['dense-8', 1, begin],
+        ['routed-8', 1, begin],
+        ['dense-8', 3, begin + 2],
+        ['routed-8', 3, begin + 2],
+    ]);
     for (const row of timed) {
         const saving = (16 * 8 * 784 + 8) / (row.model === 'dense-8' ? 16 * 8 * 784 + 8 : 43912);
         assert.ok(Math.abs(row.multiply_add_ratio - saving) < 1e-4);
         assert.ok(Math.abs(row.kept - row.time_ratio / row.multiply_add_ratio) < 1e-4);
+        assert.ok(row.open_ns > 0 && row.model_bytes > 0 && row.run_bytes > 0);
+        assert.equal('ledger' in row, row.model === 'routed-8');
     }
     const kernels = result.rows.filter((/** @type {any} */ row) => row.what === 'kernel');
     const layers = new Set(kernels.map((/** @type {any} */ row) => `${row.model} ${row.layer}`));
     assert.deepEqual([...layers], ['dense-8 conv', 'dense-8 out', 'routed-8 router', 'routed-8 experts.1']);
     assert.equal(kernels.length, layers.size * json(['self-test']).rows.length);
-    assert.equal(result.threads, 1);
-    const timesOfModels = ['bench', ...models, '--what', 'models', '--batch', '1', '--seconds', '0'];
-    assert.equal(json([...timesOfModels, '--threads', '3']).threads, 3);
-    assert.ok(json([...timesOfModels, '--threads', '0']).threads >= 1);
-    const text = succeed([...timesOfModels, '--isa', 'scalar']);
-    assert.match(text, /models on scalar, batch 1, 1 thread, \d+ samples each\n.*kept.*\n +dense-8 .*\n +routed-8 /);
+    const text = succeed(['bench', ...models, '--what', 'models', '--batch', '1', '--seconds', '0', '--isa', 'scalar']);
+    assert.match(text, /\nmodels on scalar, 1 thread, batch 1, \d+ samples each\n.*kept.*\n +dense-8 .*\n +routed-8 .*\n +of the time .*rest\n +routed-8 /);
+});
+
+test('bench says where the saving of a routed network went', () => {
+    const networks = ['patch_cnn', 'patch_moe'].flatMap((name) => ['--network', name]);
+    const files = { out: at('bench.json'), view: at('view.json') };
+    const args = ['bench', ...networks, '--what', 'models', '--batch', '2', '--seconds', '0', '--out', files.out, '--compare-view', files.view];
+    const result = json(args);
+    checkBench(result);
+    const [dense, routed] = result.rows;
+    assert.deepEqual([dense.multiply_adds, routed.multiply_adds], [2 * 501800, 2 * 163112]);
+    assert.deepEqual([routed.n, routed.k, routed.l], [16, 8, 2]);
+    const { theory, measured, kept, router, top_l: top, gather, experts, rest } = routed.ledger;
+    assert.ok(Math.abs(theory - 501800 / 163112) < 1e-4);
+    assert.ok(Math.abs(measured - routed.time_ratio) < 1e-4 * measured);
+    assert.ok(Math.abs(kept - routed.kept) < 1e-4);
+    assert.ok(Math.abs(kept + router + top + gather + experts + rest - 1) < 0.01, 'its parts are all of the time');
+    assert.ok(['router', 'top_l', 'gather', 'experts'].every((part) => routed.parts_ns[part] > 0));
+
+    assert.deepEqual(JSON.parse(readFileSync(files.out, 'utf8')), result);
+    const view = JSON.parse(readFileSync(files.view, 'utf8'));
+    assert.ok(view.context.num_cpus >= 1);
+    assert.equal(view.benchmarks.length, dense.samples_ns.length + routed.samples_ns.length);
+    const repetitions = view.benchmarks.filter((/** @type {any} */ one) => one.name === `models/patch_moe/${routed.isa}/batch:2/threads:1`);
+    assert.deepEqual(repetitions.map((/** @type {any} */ one) => one.real_time), routed.samples_ns);
+    for (const one of repetitions) assert.ok(one.run_type === 'iteration' && one.time_unit === 'ns' && one.cpu_time === one.real_time);
+});
+
+test('networks of the benchmark stand in for files', () => {
+    const { model, file } = json(['info', '--network', 'wrn10_2']);
+    assert.equal(file, 'wrn10_2');
+    assert.equal(model.multiply_adds, 44483840);
+    assert.equal(json(['info', '--network', 'wrn10_2']).sha256, json(['info', '--network', 'wrn10_2']).sha256);
+    refuse(['info', '--network', 'wrn10_3'], /--network: expected a network of the benchmark, found "wrn10_3"; did you mean wrn10_[24]\?/);
+    refuse(['info', '--network', 'zzz'], /found "zzz"\n/);
+    refuse(['info', '--network', 'wrn10_2', at('dense.safetensors')], /expected a weights file or --network NAME, found both/);
+    refuse(['bench', '--network', 'conv64', '--seconds', '0'], /--network: expected a network/);
+    refuse(['bench', '--what', 'nets'], /--what: expected all, layers, networks, routed, heads, kernels or models, found "nets"/);
+    refuse(['bench', '--model', at('dense.safetensors'), '--seconds', '0', '--out', at('no/such/folder/x')], /no\/such\/folder/);
 });

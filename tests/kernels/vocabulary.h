@@ -26,6 +26,7 @@
 #define vf_store_part KFN(vf_store_part)
 #define vf_keep KFN(vf_keep)
 #define vf_add KFN(vf_add)
+#define vf_sub KFN(vf_sub)
 #define vf_mul KFN(vf_mul)
 #define vf_fma KFN(vf_fma)
 #define vf_relu KFN(vf_relu)
@@ -40,6 +41,8 @@
 #define VF_GRADIENT_VECS KFN(VF_GRADIENT_VECS)
 #define VF_CONV_PIXELS KFN(VF_CONV_PIXELS)
 #define VF_CONV_VECS KFN(VF_CONV_VECS)
+#define VF_WINOGRAD_TILES KFN(VF_WINOGRAD_TILES)
+#define VF_WINOGRAD_VECS KFN(VF_WINOGRAD_VECS)
 
 enum { VOCABULARY_LANES = 16 }; /* the widest */
 
@@ -76,9 +79,10 @@ static float vocabulary_sum(const float *lanes, int count)
 static const char *KFN(vocabulary_fault_arithmetic)(const float *a, const float *b, const float *c)
 {
     float add[VOCABULARY_LANES], mul[VOCABULARY_LANES], fma[VOCABULARY_LANES], relu[VOCABULARY_LANES];
-    float splat[VOCABULARY_LANES];
+    float splat[VOCABULARY_LANES], sub[VOCABULARY_LANES];
     vf_store(splat, vf_load_splat(a));
     vf_store(add, vf_add(vf_keep(vf_load(a)), vf_load(b)));
+    vf_store(sub, vf_sub(vf_load(a), vf_load(b)));
     vf_store(mul, vf_mul(vf_load(a), vf_load(b)));
     vf_store(fma, vf_fma(vf_load(a), vf_load(b), vf_load(c)));
     vf_store(relu, vf_relu(vf_load(a)));
@@ -86,6 +90,8 @@ static const char *KFN(vocabulary_fault_arithmetic)(const float *a, const float 
         float product = a[i] * b[i], twice = product + c[i], once = fmaf(a[i], b[i], c[i]);
         if (!vocabulary_same(add[i], a[i] + b[i]))
             return "vf_add";
+        if (!vocabulary_same(sub[i], a[i] - b[i]))
+            return "vf_sub";
         if (!vocabulary_same(mul[i], product))
             return "vf_mul";
         if (!(VF_FUSED != 1 && vocabulary_same(fma[i], twice)) && !(VF_FUSED != 0 && vocabulary_same(fma[i], once)))

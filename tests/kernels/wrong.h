@@ -323,6 +323,11 @@ static void axpy_without_last(float *y, float a, const float *x, size_t count)
     kernels_at(0)->axpy(y, a, x, count ? count - 1 : 0);
 }
 
+static void rounds_one_short(float *y, int64_t rounds, int32_t sums)
+{
+    kernels_at(0)->register_rounds(y, rounds ? rounds - 1 : 0, sums);
+}
+
 static const struct wrong_kernel {
     const char *what;
     struct kernels instead; /* one function, the others NULL */
@@ -367,6 +372,7 @@ static const struct wrong_kernel {
     {"relu_writes_behind", {.relu = relu_writes_behind}},
     {"axpy_forgets_what_was_there", {.axpy = axpy_forgets_what_was_there}},
     {"axpy_without_last", {.axpy = axpy_without_last}},
+    {"rounds_one_short", {.register_rounds = rounds_one_short}},
 };
 
 #endif

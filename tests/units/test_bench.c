@@ -164,6 +164,7 @@ struct item {
     double first_ns, cost_ns;
     double drift; /* cost grows by this factor a second */
     int32_t calls;
+    double settle_ns;
 };
 
 static pmoe_status item_call(void *context, pmoe_error *error)
@@ -190,6 +191,7 @@ static pmoe_status measure(struct item *items, int32_t count, double budget_ns, 
         items[i].index = i;
         timed[i].call = item_call;
         timed[i].context = &items[i];
+        timed[i].settle_ns = items[i].settle_ns;
         timed[i].samples = samples[i];
     }
     pmoe_status status = timing_interleaved(timed, count, budget_ns, world_clock, why);
@@ -240,7 +242,7 @@ static void every_round_has_one_sample_of_each(void **state)
 {
     (void)state;
     world = fine;
-    struct item items[] = {{0, 5000, 5000, 0, 0}, {0, 2000, 2000, 0, 0}, {0, 900, 900, 0, 0}};
+    struct item items[] = {{0, 5000, 5000, 0, 0, 0}, {0, 2000, 2000, 0, 0, 0}, {0, 900, 900, 0, 0, 0}};
     pmoe_timing timings[3];
     pmoe_error why;
     assert_int_equal(measure(items, 3, 1e6, timings, &why), PMOE_OK);
@@ -255,7 +257,7 @@ static void drift_leaves_the_ratio_alone(void **state)
 {
     (void)state;
     world = fine;
-    struct item items[] = {{0, 4000, 4000, 20, 0}, {0, 1000, 1000, 20, 0}};
+    struct item items[] = {{0, 4000, 4000, 20, 0, 0}, {0, 1000, 1000, 20, 0, 0}};
     pmoe_timing timings[2];
     pmoe_error why;
     assert_int_equal(measure(items, 2, 5e8, timings, &why), PMOE_OK);
@@ -266,7 +268,7 @@ static void drift_leaves_the_ratio_alone(void **state)
 static void the_budget_decides_how_many_samples(void **state)
 {
     (void)state;
-    struct item item = {0, 1000, 1000, 0, 0};
+    struct item item = {0, 1000, 1000, 0, 0, 0};
     pmoe_timing timing;
     pmoe_error why;
     world = fine;
@@ -281,12 +283,43 @@ static void the_budget_decides_how_many_samples(void **state)
     assert_int_equal(timing.samples, TIMING_MAX_SAMPLES);
 }
 
+/* Uncounted calls come before each sample: one, or as many as fill the time asked for. */
+static void items_settle_before_each_sample(void **state)
+{
+    (void)state;
+    world = fine;
+    struct item items[] = {{.first_ns = 1000, .cost_ns = 1000},
+                           {.first_ns = 1000, .cost_ns = 1000, .settle_ns = 30000}};
+    pmoe_timing timings[2];
+    pmoe_error why;
+    assert_int_equal(measure(items, 2, 0, timings, &why), PMOE_OK);
+    assert_int_equal(timings[0].samples, TIMING_MIN_SAMPLES);
+    int32_t more = items[1].calls - items[0].calls;
+    /* 29 more, readings take time, too; a sample that turned out too short settles twice. */
+    assert_in_range(more, 28 * TIMING_MIN_SAMPLES, 29 * (TIMING_MIN_SAMPLES + 1));
+}
+
+static void long_calls_need_not_settle(void **state)
+{
+    (void)state;
+    const double costs[] = {4e7, 6e7};
+    for (int32_t i = 0; i < 2; i++) {
+        world = fine;
+        struct item item = {.first_ns = costs[i], .cost_ns = costs[i]};
+        pmoe_timing timing;
+        pmoe_error why;
+        assert_int_equal(measure(&item, 1, 0, &timing, &why), PMOE_OK);
+        assert_int_equal(timing.calls, 1);
+        assert_int_equal(item.calls, 3 + TIMING_MIN_SAMPLES * (i ? 1 : 2)); /* first, warm-up, fitting */
+    }
+}
+
 /* ---- Clocks that are of no use ---- */
 
 static void assert_gives_up(struct world broken, const char *reason)
 {
     world = broken;
-    struct item items[] = {{0, 5000, 5000, 0, 0}, {0, 1000, 1000, 0, 0}};
+    struct item items[] = {{0, 5000, 5000, 0, 0, 0}, {0, 1000, 1000, 0, 0, 0}};
     pmoe_timing timings[2];
     pmoe_error why = {PMOE_OK, ""};
     assert_int_equal(measure(items, 2, 1e8, timings, &why), PMOE_E_ARGUMENT);
@@ -337,7 +370,7 @@ static void a_clock_that_only_readings_move_is_given_up(void **state)
 static void bad_arguments_and_failing_calls_are_passed_on(void **state)
 {
     (void)state;
-    struct item item = {0, 1000, 1000, 0, 0};
+    struct item item = {0, 1000, 1000, 0, 0, 0};
     pmoe_timing timing;
     pmoe_error why;
     const double budgets[] = {-1, (double)NAN, (double)INFINITY};
@@ -370,6 +403,8 @@ int main(void)
         cmocka_unit_test(every_round_has_one_sample_of_each),
         cmocka_unit_test(drift_leaves_the_ratio_alone),
         cmocka_unit_test(the_budget_decides_how_many_samples),
+        cmocka_unit_test(items_settle_before_each_sample),
+        cmocka_unit_test(long_calls_need_not_settle),
         cmocka_unit_test(a_still_clock_is_given_up),
         cmocka_unit_test(a_clock_that_breaks_is_given_up),
         cmocka_unit_test(a_clock_that_only_readings_move_is_given_up),

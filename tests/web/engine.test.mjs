@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { SMALL, VARIANTS, Worker, reference, smallImage, smallModel, wasmFile, wasmFiles } from './engine_support.mjs';
+import { SMALL, VARIANTS, Worker, benchFiles, reference, smallImage, smallModel, wasmFile, wasmFiles } from './engine_support.mjs';
+import { bench } from '../../web/engine/bench.js';
 import { EngineClient } from '../../web/engine/client.js';
 import { Core } from '../../web/engine/core.js';
 import { PmoeEngine } from '../../web/engine/engine.js';
@@ -41,17 +42,53 @@ for (const variant of VARIANTS) {
 
 // ---- Times: that they are there and of what, not how long they are ----
 
-test('kernels are timed on both sets of a module, scalar first', async () => {
-    const { engine } = await started('simd');
+test('the benchmark runs in its own modules, a comparison at a time, and its result is that of the native one', async () => {
+    const { engine } = await started('simd', benchFiles());
     await engine.open('mine', smallModel());
-    const kernels = engine.timeKernels(['mine'], 1);
-    assert.ok(kernels.length >= 2);
-    for (const { rows, outs, multiply_adds: multiplyAdds, sets } of kernels) {
-        assert.deepEqual(sets.map(({ isa }) => isa), ['scalar', 'simd128']);
-        assert.ok(sets.every(({ low_us: low, median_us: median, high_us: high }) => low > 0 && low <= median && median <= high));
-        assert.ok(Number.isInteger(multiplyAdds / (rows * outs)) && multiplyAdds > 0);
+    const { titles } = bench(engine, { step: 'open', groups: ['models', 'kernels'], batches: [1, 2], seconds: 0, models: ['mine'] });
+    assert.equal(titles.length, 3);
+    assert.match(titles[1], /^models .*batch 1$/);
+    titles.forEach((_, index) => bench(engine, { step: 'run', index }));
+    const { measured, rows } = bench(engine, { step: 'result' });
+    assert.ok(measured.clock_step_ns > 0);
+    assert.deepEqual(measured.reference.map(({ isa }) => isa), ['scalar', 'simd128']);
+    for (const row of rows) {
+        assert.ok(row.samples_ns.length >= 7 && row.median_ns > 0 && row.peak_share > 0 && row.multiply_adds > 0);
+        assert.ok(row.time_ratio_low <= row.time_ratio_high && row.threads === 1);
     }
-    assert.throws(() => engine.timeKernels(['other'], 1), /other/);
+    assert.deepEqual([...new Set(rows.map(({ group }) => group))], ['kernels', 'models']);
+    assert.deepEqual([...new Set(rows.filter(({ what }) => what === 'kernel').map(({ isa }) => isa))], ['simd128', 'scalar']);
+    assert.deepEqual(rows.filter(({ what }) => what === 'model').map(({ batch }) => batch), [1, 2]);
+    bench(engine, { step: 'close' });
+    assert.throws(() => bench(engine, { step: 'result' }), /open/);
+});
+
+test('the benchmark makes its networks itself', async () => {
+    const { engine } = await started('simd', benchFiles());
+    const { titles } = bench(engine, { step: 'open', groups: ['heads'], batches: [1], seconds: 0 });
+    bench(engine, { step: 'run', index: titles.findIndex((title) => title === 'heads head, batch 1') });
+    const { rows } = bench(engine, { step: 'result' });
+    assert.deepEqual(rows.map(({ model, multiply_adds: macs }) => [model, macs]), [
+        ['head_dense', 267264],
+        ['head_soft', 271360],
+        ['head_top2', 70912],
+        ['head_hard', 37504],
+    ]);
+    assert.ok(rows[2].ledger.theory > 3.7 && rows[2].parts_ns.router > 0);
+});
+
+test('what the benchmark is asked for is checked', async () => {
+    const { engine } = await started('simd', benchFiles());
+    const refused = (/** @type {object} */ args, /** @type {RegExp} */ sentence) => assert.throws(() => bench(engine, args), sentence);
+    refused({ step: 'run', index: 0 }, /no benchmark is open/);
+    refused({ step: 'open', groups: ['sorts'] }, /groups: expected a list of layers, networks/);
+    refused({ step: 'open', batches: [0] }, /batches: expected a list of integers/);
+    refused({ step: 'open', batches: [1, 2, 3, 4, 5, 6, 7, 8, 9], seconds: 0 }, /at most 8 batches/);
+    refused({ step: 'open', seconds: -1 }, /seconds: expected 0 to 60/);
+    refused({ step: 'open', models: ['other'] }, /there is no model "other"/);
+    bench(engine, { step: 'open', groups: ['heads'], seconds: 0 });
+    refused({ step: 'run', index: 99 }, /index: expected 0 to/);
+    refused({ step: 'dance' }, /step: expected open, run, result or close/);
 });
 
 // ---- Answers ----

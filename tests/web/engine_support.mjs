@@ -13,14 +13,19 @@ const ROOT = new URL('../../', import.meta.url);
 
 export const VARIANTS = /** @type {const} */ (['relaxed', 'simd', 'scalar']);
 
-/** @param {string} variant @returns {ArrayBuffer} */
-export function wasmFile(variant) {
-    const bytes = readFileSync(new URL(`build/wasm/pmoe-${variant}.wasm`, ROOT));
+/** @param {string} variant @param {string} [folder] @returns {ArrayBuffer} */
+export function wasmFile(variant, folder = '') {
+    const bytes = readFileSync(new URL(`build/wasm/${folder}pmoe-${variant}.wasm`, ROOT));
     return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
 }
 
 export function wasmFiles() {
     return { relaxed: wasmFile('relaxed'), simd: wasmFile('simd'), scalar: wasmFile('scalar') };
+}
+
+/** The modules with the benchmark's exports. */
+export function benchFiles() {
+    return { simd: wasmFile('simd', 'bench/') };
 }
 
 export function threadedFiles() {

@@ -9,7 +9,6 @@
  * @typedef {import('./protocol.js').ModelDescription} ModelDescription
  * @typedef {import('./protocol.js').Prediction} Prediction
  * @typedef {import('./protocol.js').Timing} Timing
- * @typedef {import('./protocol.js').KernelTiming} KernelTiming
  *
  * @typedef {object} Layout             web_describe, parsed: byte offsets, and constants of pmoe.h
  * @property {string} version
@@ -27,6 +26,14 @@
  * @property {number} run               working memory for one image
  * @property {ModelDescription} description
  * @property {boolean} golden
+ *
+ * @typedef {object} Batch              room for so many images of floats at a time; opaque to others
+ * @property {number} run
+ * @property {number} images
+ * @property {number} logits
+ * @property {number} size              images
+ * @property {number} inputs            floats of all images
+ * @property {number} outputs           floats of all logits
  */
 import { EngineError } from './error.js';
 import { looksLikeHtml } from './fetch.js';
@@ -34,7 +41,6 @@ import { looksLikeHtml } from './fetch.js';
 const SELF_TEST_SEED = 1n;
 const OK = 0;
 const POINTER_BYTES = 4;
-const KERNELS_TEXT_BYTES = 1 << 15;
 const SHARED_MEMORY = { initial: 32, maximum: 4096, shared: true }; // pages, as the Makefile links them
 const THREAD_START_MS = 20000; // errors come at once; this is for silence
 
@@ -204,6 +210,24 @@ export class Core {
         });
     }
 
+    /** What modules that add exports of their own call them with: bench.js. */
+    lend() {
+        /** @param {string} name @param {...(number | bigint)} args */
+        const call = (name, ...args) => this.#call(name, ...args);
+        /** @param {string} name @param {...(number | bigint)} args */
+        const checked = (name, ...args) => this.#checked(name, ...args);
+        /** @param {number[]} ints @param {(pointer: number) => void} use  reads and writes them there */
+        const withInts = (ints, use) =>
+            this.#with([4 * ints.length], 'a call', (pointer) => {
+                this.#ints(pointer, ints.length).set(ints);
+                use(pointer);
+                return Array.from(this.#ints(pointer, ints.length));
+            });
+        /** @param {string} name @param {...number} args @returns {any} of a call that prints JSON like snprintf */
+        const json = (name, ...args) => JSON.parse(this.#text((text, capacity) => this.#call(name, ...args, text, capacity)));
+        return { call, checked, withInts, json };
+    }
+
     // ---- Threads ----
 
     /**
@@ -335,24 +359,59 @@ export class Core {
         );
     }
 
+    // ---- Floats in, floats out ----
+
+    /** @param {Model} model  stays open for as long @param {number} size @returns {Batch} */
+    openBatch(model, size) {
+        const { input, outputs } = model.description;
+        const inputs = size * input.height * input.width * input.channels;
+        return this.#with([POINTER_BYTES], 'a batch', (runAt) => {
+            this.#checked('pmoe_run_open', model.handle, size, runAt);
+            const run = this.#ints(runAt, 1)[0];
+            /** @type {number[]} */
+            const blocks = [];
+            try {
+                for (const floats of [inputs, size * outputs]) blocks.push(this.#take(4 * floats, 'a batch'));
+            } catch (error) {
+                this.#closeBatch(run, blocks);
+                throw error;
+            }
+            return { run, images: blocks[0], logits: blocks[1], size, inputs, outputs: size * outputs };
+        });
+    }
+
+    /**
+     * @param {Batch} batch @param {Float32Array} images  [size][height][width][channels], 0 to 1
+     * @returns {Float32Array} [size][outputs], a copy
+     */
+    forward(batch, images) {
+        if (images.length !== batch.inputs) {
+            throw new EngineError('bad-args', `images: expected ${batch.inputs} floats, found ${images.length}`);
+        }
+        new Float32Array(this.#memory.buffer, batch.images, batch.inputs).set(images);
+        const status = this.#call('pmoe_forward', batch.run, batch.images, batch.size, batch.logits);
+        if (status !== OK) throw new EngineError(this.#statusName(status), 'a forward pass was refused');
+        return new Float32Array(this.#memory.buffer, batch.logits, batch.outputs).slice();
+    }
+
+    /** @param {Batch} batch  not to be used afterwards */
+    closeBatch({ run, images, logits }) {
+        this.#closeBatch(run, [images, logits]);
+    }
+
+    /** @param {number} run @param {number[]} blocks */
+    #closeBatch(run, blocks) {
+        for (const block of blocks) this.#call('free', block);
+        this.#with([POINTER_BYTES], 'closing a batch', (at) => {
+            this.#ints(at, 1)[0] = run;
+            this.#call('pmoe_run_close', at);
+        });
+    }
+
     // ---- Time ----
 
     clockStepUs() {
         return this.#call('web_clock_step_ns') / 1e3;
-    }
-
-    /**
-     * The shapes of the models' layers, each timed on this module's instruction sets, interleaved.
-     * @param {Model[]} models @param {number} budgetMs  for each shape
-     * @returns {KernelTiming[]}
-     */
-    timeKernels(models, budgetMs) {
-        return this.#with([POINTER_BYTES * models.length, KERNELS_TEXT_BYTES], 'kernel times', (handles, text) => {
-            this.#ints(handles, models.length).set(models.map(({ handle }) => handle));
-            this.#checked('web_time_kernels', handles, models.length, budgetMs * 1e6, text, KERNELS_TEXT_BYTES);
-            const bytes = this.#bytes(text, KERNELS_TEXT_BYTES);
-            return JSON.parse(new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0))));
-        });
     }
 
     /**

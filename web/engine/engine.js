@@ -247,9 +247,10 @@ export class PmoeEngine {
         return { clockStepUs: core.clockStepUs(), timings: timings.map((timing, i) => ({ model: names[i], ...timing })) };
     }
 
-    /** @param {string[]} names @param {number} budgetMs  for each shape */
-    timeKernels(names, budgetMs) {
-        return this.#started().core.timeKernels(names.map((name) => this.#model(name)), budgetMs);
+    /** For bench.js. @param {string[]} names */
+    lend(names) {
+        const { core } = this.#started();
+        return { core, pool: 0, handles: names.map((name) => this.#model(name).handle) };
     }
 
     /** @param {Uint8Array} images @param {Uint8Array} labels  IDX files @returns {number} digits in the sheet */

@@ -108,17 +108,10 @@
  * @property {ArrayBuffer} [images]
  * @property {ArrayBuffer} [labels]
  *
- * @typedef {object} KernelTiming       one shape in which the models call the convolution kernel
- * @property {string} layer
- * @property {number} rows
- * @property {number} outs
- * @property {number} multiply_adds
- * @property {{isa: string, median_us: number, low_us: number, high_us: number}[]} sets  scalar first
- *
  * Operations: 'start' StartArgs -> StartResult
  *             'open' OpenArgs -> OpenResult            'close' {name} -> {}
  *             'predict' PredictArgs -> Prediction[]    'time' TimeArgs -> TimeResult
- *             'timeKernels' {models, budgetMs} -> KernelTiming[]         budgetMs for each shape, default 100
+ *             'bench' {step, ...}: see bench.js
  *             'samples' SamplesArgs -> {count}                           the sheet of digits
  *             'sampleDigit' {index} -> {pixels: Uint8Array(784), label}
  *             'board' {set: 'mosaic'|'mosaic10', seed, index} -> {pixels: Uint8Array(12544), truth: Truth}

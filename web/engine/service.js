@@ -113,9 +113,9 @@ const OPERATIONS = {
         };
         return { result: engine.time(modelNames(args), bytes(args, 'pixels', MODEL_CAP), options) };
     },
-    timeKernels(engine, args) {
-        const { budgetMs = 100 } = args;
-        return { result: engine.timeKernels(modelNames(args), integer({ budgetMs }, 'budgetMs', 1, MOST_BUDGET_MS)) };
+    async bench(engine, args) {
+        const { bench } = await import('./bench.js'); // no page needs it to begin with
+        return { result: bench(engine, args) };
     },
     async samples(engine, args, signal) {
         const images = await file(args, 'images', 'imagesUrl', 'the sheet of digits', SHEET_CAP, signal);

@@ -49,6 +49,63 @@ struct ref ref_conv_forward(const float *x, int32_t pixel, const struct conv_sha
     return sum;
 }
 
+/* The points of Winograd's algorithm but the last, infinity; winograd.h. */
+static double winograd_point(int32_t m, int32_t p)
+{
+    static const double points[2][5] = {{0, 1, -1, 0, 0}, {0, 0.625, -0.625, 1.5, -1.5}};
+    return points[m == 4][p];
+}
+
+/* The factor of a line's k-th number at point p: that of x^k in the product of (x - s) over the other finite points s.
+ */
+static double winograd_factor(int32_t m, int32_t p, int32_t k)
+{
+    double product[7] = {1};
+    for (int32_t s = 0; s < m + 1; s++)
+        if (s != p)
+            for (int32_t i = m + 1; i >= 0; i--)
+                product[i] = (i ? product[i - 1] : 0) - winograd_point(m, s) * product[i];
+    return product[k];
+}
+
+struct ref ref_winograd_input(const float *const *x, int32_t m, int32_t p, int32_t c)
+{
+    const int32_t side = m + 2;
+    struct ref sum = {0, 0};
+    for (int32_t i = 0; i < side; i++)
+        for (int32_t j = 0; j < side; j++) {
+            double factor = winograd_factor(m, p / side, i) * winograd_factor(m, p % side, j);
+            if (factor != 0)
+                add_term(&sum, factor * x[i * side + j][c]);
+        }
+    return sum;
+}
+
+/* The factor of the value at point p in a line's k-th output: its k-th power, infinity in the last one alone. */
+static double winograd_power(int32_t m, int32_t p, int32_t k)
+{
+    return p == m + 1 ? k == m - 1 : k ? pow(winograd_point(m, p), k) : 1;
+}
+
+struct ref ref_winograd_output(const float *points, ptrdiff_t point_step, int32_t m, int32_t pixel, const float *bias,
+                               const float *add, int32_t relu)
+{
+    const int32_t side = m + 2;
+    struct ref sum = {0, 0};
+    for (int32_t p = 0; p < side * side; p++) {
+        double factor = winograd_power(m, p / side, pixel / m) * winograd_power(m, p % side, pixel % m);
+        if (factor != 0)
+            add_term(&sum, factor * points[p * point_step]);
+    }
+    if (bias)
+        add_term(&sum, *bias);
+    if (add)
+        add_term(&sum, *add);
+    if (relu && sum.value < 0)
+        sum.value = 0;
+    return sum;
+}
+
 struct ref ref_patch_gradient(float dw, const float *const *x, int32_t rows, struct patch_shape shape, const float *dy,
                               ptrdiff_t dy_step, int32_t o, int32_t k)
 {

@@ -17,6 +17,10 @@ struct ref ref_patch_forward(const float *x, struct patch_shape shape, const flo
 /* add: NULL, or the float that is added to this output */
 struct ref ref_conv_forward(const float *x, int32_t pixel, const struct conv_shape *shape, const float *w,
                             const float *bias, const float *add, int32_t o, int32_t relu);
+/* Point p of channel c; pixel of the m x m.  points, bias and add: the one output's, bias and add NULL for none. */
+struct ref ref_winograd_input(const float *const *x, int32_t m, int32_t p, int32_t c);
+struct ref ref_winograd_output(const float *points, ptrdiff_t point_step, int32_t m, int32_t pixel, const float *bias,
+                               const float *add, int32_t relu);
 struct ref ref_patch_gradient(float dw, const float *const *x, int32_t rows, struct patch_shape shape, const float *dy,
                               ptrdiff_t dy_step, int32_t o, int32_t k);
 struct ref ref_gated_sum(const float *x, const float *gates, float scale, int32_t rows, int32_t count, int32_t c);

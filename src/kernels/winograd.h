@@ -1,0 +1,58 @@
+/* Winograd's algorithm for convolutions 3x3 of stride 1: F(2x2, 3x3) and F(4x4, 3x3).
+ *
+ * A tile of m x m outputs reads (m + 2) x (m + 2) pixels.  With a polynomial for each line of pixels and of the filter,
+ * the outputs are coefficients of a product, which (m + 2) values of it determine: pixels and filter are evaluated at
+ * m + 2 points (along rows and columns: at (m + 2)^2 pairs), multiplied point by point, summed over the channels, and
+ * the outputs interpolated,
+ *
+ *     y = A^T [ (G w G^T) * (B^T x B) ] A
+ *
+ * so that an output costs (m + 2)^2 / m^2 multiplications a channel, 4 or 2.25, where a direct one costs 9.
+ *
+ * Points.  F(2, 3): 0, 1, -1 and infinity.  F(4, 3): 0, a, -a, b, -b and infinity with a = 5/8 and b = 3/2, which a
+ * search over multiples of 1/32 found to lose least: the usual 1 and 2 lose twice as much (SPEED.md).  All factors of
+ * A and B are floats without rounding, and G is applied in double precision, once, when the filters are packed.
+ *
+ *     B^T   q 0 -s 0  1 0    q = a^2 b^2       A^T   1  1  1    1   1   0    G   1/q          0          0
+ *           0 -abb -bb a 1 0  s = a^2 + b^2           0  a -a    b  -b   0        1/(2 aa d)  1/(2 a d)  1/(2 d)
+ *           0  abb -bb -a 1 0                         0  aa aa   bb  bb  0        1/(2 aa d) -1/(2 a d)  1/(2 d)
+ *           0 -aab -aa b 1 0                          0 aaa -aaa bbb -bbb 1      -1/(2 bb d) -1/(2 b d) -1/(2 d)
+ *           0  aab -aa -b 1 0                                                    -1/(2 bb d)  1/(2 b d) -1/(2 d)
+ *           0  q 0 -s 0  1                           d = a^2 - b^2                0            0          1
+ *
+ * Exactness.  Let r be the roundings that a number passes in one line of a transform: with fused multiply-add
+ * r_in = 2 and r_out = 3 for F(4, 3), without 4 and 4; for F(2, 3) 1 and 2.  A filter's value is rounded once, the sum
+ * over the channels c passes as many roundings as there are channels, bias and addend one each:
+ *
+ *     n = 2 r_in + 1 + channels + 2 r_out + 2
+ *
+ * roundings lie behind an output, each of at most FLT_EPSILON / 2 of
+ *
+ *     |A^T| [ (|G| |w| |G^T|) * (|B^T| |x| |B|) ] |A|  +  |bias| + |addend|
+ *
+ * and with k the largest of sum over p of |A^T|_ip |G|_pj (sum over l of |B^T|_pl), the first term is at most k^2 times
+ * the sum over the channels of (the largest |x| in the tile) * (the sum of |w|): k^2 is 16 for F(2, 3) and 175.1 for
+ * F(4, 3).  That is winograd_error_bound; unlike a direct convolution's, it depends on all pixels of the tile.  Errors
+ * of random data do not conspire: they are 1.0 and 1.8 times a direct convolution's (root mean square, 64 channels).
+ *
+ * An infinite or NaN pixel makes NaN of whole tiles, and so does one so large that a transform overflows (F(4, 3):
+ * beyond FLT_MAX / 22; a direct sum of nine may overflow sooner).  An output depends on its tile alone, so a map gets
+ * the same bits alone and in a batch, however many threads there are. */
+#ifndef PMOE_KERNELS_WINOGRAD_H
+#define PMOE_KERNELS_WINOGRAD_H
+
+#include "conv.h"
+
+/* The fastest algorithm for a convolution whose geometry is set, direct ones included. */
+enum conv_algorithm winograd_choice(const struct kernels *kernels, const struct conv *conv);
+
+/* For conv->algorithm CONV_WINOGRAD_2 or _4, what conv.h says of its conv_ namesakes. */
+size_t winograd_table_count(const struct conv *conv);
+void winograd_fill_table(const struct conv *conv, int32_t *table);
+size_t winograd_packed_count(const struct kernels *kernels, const struct conv *conv);
+void winograd_pack(const struct kernels *kernels, const struct conv *conv, const float *w, float *panels);
+size_t winograd_scratch_count(const struct kernels *kernels, const struct conv *conv, int32_t threads);
+void winograd_run(const struct kernels *kernels, const struct conv_call *call, struct pool *pool);
+double winograd_error_bound(const struct kernels *kernels, const struct conv *conv);
+
+#endif
