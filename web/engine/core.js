@@ -372,8 +372,9 @@ export class Core {
             const blocks = [];
             try {
                 for (const floats of [inputs, size * outputs]) blocks.push(this.#take(4 * floats, 'a batch'));
+                this.#useThreads(run);
             } catch (error) {
-                this.#closeBatch(run, blocks);
+                if (!this.#dead) this.#closeBatch(run, blocks);
                 throw error;
             }
             return { run, images: blocks[0], logits: blocks[1], size, inputs, outputs: size * outputs };
