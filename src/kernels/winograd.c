@@ -12,6 +12,7 @@
 #include "../base/memory.h"
 #include "split.h"
 
+#include <float.h>
 #include <string.h>
 
 enum {
@@ -388,7 +389,8 @@ enum conv_algorithm winograd_choice(const struct kernels *kernels, const struct 
 
 double winograd_error_bound(const struct kernels *kernels, const struct conv *conv)
 {
-    const int f4 = tile_size(conv) == 4, fused = kernels->fused == 1;
-    const double in = !f4 ? 1 : fused ? 2 : 4, out = !f4 ? 2 : fused ? 3 : 4;
-    return (2 * in + 1 + conv->channels + 2 * out + 2) * (f4 ? 175.1 : 16);
+    const int is_4 = tile_size(conv) == 4, fused = kernels->fused == 1;
+    const double in = !is_4 ? 1 : fused ? 2 : 4, out = !is_4 ? 2 : fused ? 3 : 4;
+    const double roundings = 2 * in + 1 + conv->channels + 2 * out + 2;
+    return (is_4 ? 175.42 : 16) * roundings / 2 / (1 - roundings * FLT_EPSILON / 2);
 }
