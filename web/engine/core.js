@@ -225,7 +225,7 @@ export class Core {
             });
         /** @param {string} name @param {...number} args @returns {any} of a call that prints JSON like snprintf */
         const json = (name, ...args) => JSON.parse(this.#text((text, capacity) => this.#call(name, ...args, text, capacity)));
-        return { call, checked, withInts, json };
+        return { call, checked, withInts, json, pool: this.#pool };
     }
 
     // ---- Threads ----
