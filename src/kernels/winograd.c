@@ -18,7 +18,6 @@
 enum {
     LINE = 16, /* floats in a cache line, and in the widest vector: rows of V and M are so many, or twice, ... */
     MOST_SIDE = 6,
-    TASKS_PER_THREAD = 4,
 };
 
 static int32_t tile_size(const struct conv *conv)
@@ -319,7 +318,7 @@ static void shared_block_task(void *context, int32_t index, int32_t worker)
 void winograd_run(const struct kernels *kernels, const struct conv_call *call, struct pool *pool)
 {
     const struct conv *conv = call->conv;
-    const int32_t m = tile_size(conv), threads = pool_threads(pool), most_tiles = most_strip_tiles(kernels, conv);
+    const int32_t m = tile_size(conv), most_tiles = most_strip_tiles(kernels, conv);
     const int32_t panels = split_evenly(vectors_of(kernels, conv), kernels->winograd_vecs).parts;
     struct winograd w = {.kernels = kernels,
                          .call = call,
@@ -333,10 +332,13 @@ void winograd_run(const struct kernels *kernels, const struct conv_call *call, s
     w.columns = w.rows + (ptrdiff_t)w.tiles_high * (m + 2);
     w.tiles = (int64_t)call->images * w.tiles_high * w.tiles_wide;
     w.strips = (w.tiles + most_tiles - 1) / most_tiles;
+    if (pool_tasks(pool, w.tiles * w.strip.points * conv->channels * conv->outs) == 1)
+        pool = NULL;
+    const int32_t threads = pool_threads(pool);
     if (w.strips >= threads) {
         w.strips += (threads - w.strips % threads) % threads; /* as many for each */
         w.strips = w.strips < w.tiles ? w.strips : w.tiles;
-        w.tasks = w.strips < threads * TASKS_PER_THREAD ? (int32_t)w.strips : threads * TASKS_PER_THREAD;
+        w.tasks = w.strips < threads * POOL_TASKS_PER_THREAD ? (int32_t)w.strips : threads * POOL_TASKS_PER_THREAD;
         pool_run(pool, w.tasks, strips_task, &w);
         return;
     }
