@@ -267,9 +267,9 @@ endef
 define WASM_VARIANT
 WASM_OBJ_$(1) := $$(filter-out %/select.o,$$(WASM_C_$$(WASM_TOOL_$(1)):%.c=build/wasm/$$(WASM_TOOL_$(1))/%.o)) \
                  build/wasm/$(1)/select.o \
-                 $$(foreach isa,scalar $$(WASM_ISA_$(1)),$$(TMPL_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(isa)/%.o))
+                 $$(foreach isa,$$(or $$(WASM_ISA_$(1)),scalar),$$(TMPL_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(isa)/%.o))
 
-$$(foreach isa,scalar $$(WASM_ISA_$(1)),$$(eval $$(call WASM_KERNELS,$(1),$$(isa))))
+$$(foreach isa,$$(or $$(WASM_ISA_$(1)),scalar),$$(eval $$(call WASM_KERNELS,$(1),$$(isa))))
 
 build/wasm/$(1)/select.o: src/kernels/select.c $$(HEADERS) Makefile
 	@mkdir -p $$(@D)

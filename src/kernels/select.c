@@ -1,14 +1,16 @@
 /* Which instruction sets this build holds and this CPU runs.
  *
  * The target decides natively: x86-64 has scalar, avx2 and avx512, AArch64 scalar and neon.  A wasm module holds
- * scalar and at most one more, which its build names (-DPMOE_HAVE_SIMD128 or -DPMOE_HAVE_RELAXED): an engine that
- * lacks an instruction refuses the whole module, so the loader chooses the module and nothing is left to ask here. */
+ * one: scalar, or the one that its build names (-DPMOE_HAVE_SIMD128 or -DPMOE_HAVE_RELAXED): an engine that lacks an
+ * instruction refuses the whole module, so the loader chooses the module and nothing is left to ask here. */
 #include "../pmoe.h"
 #include "kernels.h"
 
 #include <string.h>
 
+#if !defined(PMOE_HAVE_SIMD128) && !defined(PMOE_HAVE_RELAXED)
 extern const struct kernels kernels_scalar;
+#endif
 #if defined(__x86_64__)
 extern const struct kernels kernels_avx2, kernels_avx512;
 #elif defined(__aarch64__)
@@ -25,7 +27,9 @@ enum { MOST_SETS = 3 };
 static int32_t list_kernels(const struct kernels *list[MOST_SETS])
 {
     int32_t count = 0;
+#if !defined(PMOE_HAVE_SIMD128) && !defined(PMOE_HAVE_RELAXED)
     list[count++] = &kernels_scalar;
+#endif
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         list[count++] = &kernels_avx2;
