@@ -20,8 +20,16 @@
 enum {
     GRID = 10,                 /* rows and outputs 0 .. 9 in all pairs: every tile shape, and one more */
     SHAPES = GRID * GRID + 12, /* then larger ones that take several tiles */
+    BRIEF_ROWS = 65,           /* of a brief walk's last shape: more than patch_gradient takes at once */
+    BRIEF_BYTES = 1 << 15,     /* for the arrays of most of its shapes */
     MOST_BLOCKS = 16,
     BORDER = 24, /* poisoned floats beside an array */
+};
+
+/* What a shape is, printed only if it fails: a page's start has no time for printf. */
+struct dims {
+    const char *form; /* of printf, for ints */
+    int32_t of[5];
 };
 
 /* One shape at a time; all its memory is given back before the next. */
@@ -29,12 +37,15 @@ struct check {
     const struct kernels *tables[2]; /* under test, and its twin or NULL */
     struct random random;
     uint64_t seed;
-    int32_t round, number;
+    int32_t round, number, shapes; /* number is 0 .. shapes - 1 */
+    int32_t brief;                 /* 1: small arrays */
     const char *kernel;
-    char dims[96];
+    struct dims dims;
     pmoe_error *error;
     void *blocks[MOST_BLOCKS];
     int32_t blocks_used;
+    unsigned char *room; /* a brief walk's blocks, as long as they fit: malloc is a large function, too */
+    size_t room_bytes, room_used;
 };
 
 /* ---- Poisoned memory ---- */
@@ -55,6 +66,11 @@ static int is_poison(const float *at)
 
 static void *take_bytes(struct check *c, size_t bytes)
 {
+    size_t rounded = (bytes | 15) + 1;
+    if (rounded <= c->room_bytes - c->room_used) {
+        c->room_used += rounded;
+        return c->room + c->room_used - rounded;
+    }
     void *block = malloc(bytes ? bytes : 1);
     if (block)
         c->blocks[c->blocks_used++] = block;
@@ -63,6 +79,7 @@ static void *take_bytes(struct check *c, size_t bytes)
 
 static void give_all(struct check *c)
 {
+    c->room_used = 0;
     while (c->blocks_used)
         free(c->blocks[--c->blocks_used]);
 }
@@ -134,10 +151,13 @@ static int take_outputs(struct check *c, size_t count, struct outputs *outputs)
 
 static pmoe_status wrong(const struct check *c, ptrdiff_t index, const char *what, double got, double want)
 {
+    char dims[96];
+    const int32_t *of = c->dims.of;
+    snprintf(dims, sizeof dims, c->dims.form, (int)of[0], (int)of[1], (int)of[2], (int)of[3], (int)of[4]);
     return fail(c->error, PMOE_E_CHECKSUM,
                 "kernel %s of %s, %s: float %td %s: found %.9g, expected %.9g (seed %llu, round %d, shape %d)",
-                c->kernel, c->tables[0]->name, c->dims, index, what, got, want, (unsigned long long)c->seed,
-                (int)c->round, (int)c->number);
+                c->kernel, c->tables[0]->name, dims, index, what, got, want, (unsigned long long)c->seed, (int)c->round,
+                (int)c->number);
 }
 
 static pmoe_status verify(struct check *c, struct outputs *outputs, size_t index, struct ref want, double roundings)
@@ -179,21 +199,18 @@ struct patches {
 static void choose_shape(struct check *c, struct patches *p)
 {
     struct random *random = &c->random;
-    if (c->number < GRID * GRID) {
-        p->rows = c->number / GRID;
-        p->outs = c->number % GRID;
-        p->shape.runs = 1 + (int32_t)random_below(random, 4);
-    } else {
-        p->rows = (int32_t)random_below(random, 100);
-        p->outs = (int32_t)random_below(random, 20);
-        p->shape.runs = 1;
-    }
-    uint32_t longest = c->number < GRID * GRID ? 40 : 12;
+    const int32_t is_tile = c->number < (c->brief ? c->shapes - 1 : GRID * GRID), lanes = c->tables[0]->lanes;
+    const uint32_t longest = !is_tile ? 12 : c->brief ? 2 * (uint32_t)lanes + 1 : 40;
+    p->rows = is_tile ? c->number / GRID : c->brief ? BRIEF_ROWS : (int32_t)random_below(random, 100);
+    p->outs = is_tile ? c->number % GRID : c->brief ? GRID - 1 : (int32_t)random_below(random, 20);
+    p->shape.runs = is_tile ? 1 + (int32_t)random_below(random, c->brief ? 2 : 4) : 1;
     p->shape.run = random_below(random, 16) ? 1 + (int32_t)random_below(random, longest) : 0;
-    p->shape.step = p->shape.run + (int32_t)random_below(random, 20);
+    if (c->brief && p->rows == 1) /* vectors whole and cut short, an odd number: patch_gradient's tiles */
+        p->shape.runs = 3, p->shape.run = lanes + 1;
+    p->shape.step = p->shape.run + (int32_t)random_below(random, c->brief ? 3 : 20);
     p->floats = (size_t)p->shape.runs * (size_t)p->shape.run;
-    snprintf(c->dims, sizeof c->dims, "%d rows, %d outputs, %d runs of %d, step %d", (int)p->rows, (int)p->outs,
-             (int)p->shape.runs, (int)p->shape.run, (int)p->shape.step);
+    c->dims = (struct dims){"%d rows, %d outputs, %d runs of %d, step %d",
+                            {p->rows, p->outs, p->shape.runs, p->shape.run, p->shape.step}};
 }
 
 /* Patches one behind the other, poison between their runs; the last one ends where the array ends. */
@@ -305,7 +322,7 @@ static pmoe_status check_patch_gradient(struct check *c)
 static pmoe_status check_gated_sum(struct check *c)
 {
     int32_t rows = (int32_t)random_below(&c->random, 20), count = c->number;
-    snprintf(c->dims, sizeof c->dims, "%d rows of %d", (int)rows, (int)count);
+    c->dims = (struct dims){"%d rows of %d", {rows, count}};
     struct array x, gate;
     struct outputs y;
     if (!take_filled(c, (size_t)rows * (size_t)count, &x) || !take_filled(c, (size_t)rows, &gate) ||
@@ -325,7 +342,7 @@ static pmoe_status check_gated_sum(struct check *c)
 static pmoe_status check_relu(struct check *c)
 {
     size_t count = (size_t)c->number;
-    snprintf(c->dims, sizeof c->dims, "%zu floats", count);
+    c->dims = (struct dims){"%d floats", {c->number}};
     struct array x;
     struct outputs y;
     if (!take_filled(c, count, &x) || !take_outputs(c, count, &y))
@@ -341,7 +358,7 @@ static pmoe_status check_relu(struct check *c)
 static pmoe_status check_axpy(struct check *c)
 {
     size_t count = (size_t)c->number;
-    snprintf(c->dims, sizeof c->dims, "%zu floats", count);
+    c->dims = (struct dims){"%d floats", {c->number}};
     struct array x, before;
     struct outputs y;
     if (!take_filled(c, count, &x) || !take_filled(c, count, &before) || !take_outputs(c, count, &y))
@@ -360,33 +377,56 @@ static pmoe_status check_axpy(struct check *c)
 
 /* ---- The walk ---- */
 
-/* A kernel in the list without a check_ function above does not compile. */
+/* How many of each kernel's shapes a brief walk takes: all tiles (a gradient's have no rows of their own) and one shape
+ * of many rows; all lengths up to some vectors. */
+enum {
+    brief_patch_forward = GRID * GRID + 1,
+    brief_patch_gradient = 3 * GRID + 1,
+    brief_gated_sum = 20,
+    brief_relu = 20,
+    brief_axpy = 20,
+};
+
+/* A kernel in the list without a check_ function and a brief_ count above does not compile. */
 static const struct {
     const char *kernel;
     pmoe_status (*check)(struct check *c);
+    int32_t brief_shapes;
 } checkers[] = {
-#define K(kernel, arguments) {#kernel, check_##kernel},
+#define K(kernel, arguments) {#kernel, check_##kernel, brief_##kernel},
 #include "kernel_list.h"
 };
+
+/* All shapes of one round, or the brief walk's. */
+static pmoe_status walk(struct check *c, int32_t *checks)
+{
+    for (size_t k = 0; k < sizeof checkers / sizeof *checkers; k++) {
+        c->shapes = c->brief ? checkers[k].brief_shapes : SHAPES;
+        for (c->number = 0; c->number < c->shapes; c->number++, ++*checks) {
+            c->kernel = checkers[k].kernel;
+            c->random = random_at(c->seed, RANDOM_CHECK, ((uint64_t)c->round * 64 + k) * SHAPES + (uint64_t)c->number);
+            pmoe_status status = checkers[k].check(c);
+            give_all(c);
+            TRY(status);
+        }
+    }
+    return PMOE_OK;
+}
 
 pmoe_status kernels_check(const struct kernels *kernels, const struct kernels *twin, uint64_t seed, int32_t rounds,
                           int32_t *checks, pmoe_error *error)
 {
-    struct check c = {.tables = {kernels, twin}, .seed = seed, .error = error};
+    struct check c = {.tables = {kernels, twin}, .seed = seed, .error = error, .brief = rounds == 0};
+    pmoe_status status = PMOE_OK;
     int32_t done = 0;
-    for (c.round = 0; c.round < rounds; c.round++)
-        for (size_t k = 0; k < sizeof checkers / sizeof *checkers; k++)
-            for (c.number = 0; c.number < SHAPES; c.number++, done++) {
-                c.kernel = checkers[k].kernel;
-                c.random = random_at(seed, RANDOM_CHECK, ((uint64_t)c.round * 64 + k) * SHAPES + (uint64_t)c.number);
-                pmoe_status status = checkers[k].check(&c);
-                give_all(&c);
-                if (status != PMOE_OK)
-                    return status;
-            }
-    if (checks)
+    c.room = c.brief ? malloc(BRIEF_BYTES) : NULL;
+    c.room_bytes = c.room ? BRIEF_BYTES : 0;
+    for (; !status && (c.round < rounds || (c.brief && c.round == 0)); c.round++)
+        status = walk(&c, &done);
+    free(c.room);
+    if (checks && !status)
         *checks = done;
-    return PMOE_OK;
+    return status;
 }
 
 const struct kernels *kernels_twin(const struct kernels *kernels)
