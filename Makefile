@@ -3,7 +3,7 @@
 # Each target machine or configuration has its own folder under build/, so none spoils another's objects:
 #
 #     build/native      gcc; what users run                 build/aarch64   cross-compiled, runs under qemu
-#     build/sanitize    clang with address and undefined-   build/wasm      three .wasm files, no JavaScript glue
+#     build/sanitize    clang with address and undefined-   build/wasm      three .wasm files and the worker that runs them
 #                       behaviour checks; fuzzers link it   build/include   third-party headers, copied
 #
 # Sources are found, not listed: a new file in a folder of src/ is built.  src/kernels/*_tmpl.c are compiled once per
@@ -39,6 +39,7 @@ $(shell mkdir -p build && { [ "$$(cat build/id 2>/dev/null)" = $(BUILD_ID) ] || 
 USES_ID   := $(shell grep -l PMOE_BUILD $(LIB_C) $(CLI_C) 2>/dev/null)
 
 WASM_VARIANTS := scalar simd relaxed
+WASM_FILES    := $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm) build/wasm/worker.js
 
 # ---- Flags -----------------------------------------------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ TEST_PROGRAMS := $(UNITS:%=build/native/units/%) $(UNITS:%=build/sanitize/units/
                  $(QEMU_UNITS:%=build/aarch64/units/%) $(FUZZERS) \
                  build/native/hosts/answers \
                  $(if $(CLI_C),build/pmoe build/sanitize/bin/pmoe build/aarch64/bin/pmoe) \
-                 $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
+                 $(WASM_FILES)
 
 # What tests/run.mjs runs; it calls this itself, so that what does not build is counted like what does not pass.
 test-programs: $(TEST_PROGRAMS)
@@ -250,8 +251,14 @@ $(foreach tool,emcc clang,$(eval $(call WASM_TOOL,$(tool))))
 $(foreach variant,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(variant))))
 -include $(shell find build/wasm -name '*.d' 2>/dev/null)
 
-## wasm: build/wasm/pmoe-{scalar,simd,relaxed}.wasm (a minute the first time)
-wasm: $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
+# The engine's modules as the page's worker loads them, in one file.
+build/wasm/worker.js: build_scripts/bundle_worker.mjs $(wildcard web/engine/*.js)
+	@mkdir -p $(@D)
+	$(call say,join,$@)
+	$(Q)node $< web/engine/worker.js $@
+
+## wasm: build/wasm/pmoe-{scalar,simd,relaxed}.wasm and worker.js (a minute the first time)
+wasm: $(WASM_FILES)
 	@node build_scripts/check_sizes.mjs
 
 

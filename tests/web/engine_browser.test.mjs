@@ -38,7 +38,7 @@ let origin = '';
 before(async () => {
     server = createServer((request, response) => {
         const path = new URL(request.url ?? '/', 'http://localhost').pathname;
-        const isWorker = path.startsWith('/web/');
+        const isWorker = path.endsWith('/worker.js');
         const file = new URL(`.${path}`, ROOT);
         const known = /^\/(web\/engine|build\/wasm)\/[\w-]+\.(js|wasm)$/.test(path) && existsSync(file);
         /** @type {Answer} */
@@ -70,7 +70,7 @@ async function inPage(calls, page = '/') {
         await tab.goto(origin + page);
         return await tab.evaluate(async (list) => {
             const { EngineClient } = await import(/** @type {string} */ ('/web/engine/client.js'));
-            const client = new EngineClient('/web/engine/worker.js');
+            const client = new EngineClient('/build/wasm/worker.js');
             try {
                 const results = [];
                 for (const [op, args] of list) {
@@ -119,6 +119,13 @@ test('a web page and half a file in place of modules are named; the last variant
     const [relaxed, simd] = results[0].demoted;
     assert.match(relaxed.reason, /relaxed variant \(\/html\/pmoe-relaxed.wasm\): the server sent a web page/);
     assert.match(simd.reason, /simd variant: this browser does not accept it/);
+});
+
+test('a module that was given and is none gives way to the next, which is fetched', async () => {
+    const { results, message } = await inPage([['start', { variant: 'auto', wasmUrl: '/build/wasm/', wasmBytes: { relaxed: [] } }]]);
+    assert.ok(results, message);
+    assert.equal(results[0].variant, 'simd');
+    assert.match(results[0].demoted[0].reason, /relaxed variant: expected a WebAssembly module .*, found an empty file/);
 });
 
 /** @type {[string, [string, any][], string, RegExp][]} */

@@ -16,7 +16,7 @@
  * @typedef {object} StartArgs
  * @property {Variant|'auto'} variant   'auto': the best that this browser accepts and that passes the self-test
  * @property {string} [wasmUrl]         folder with pmoe-{scalar,simd,relaxed}.wasm, ends in '/' ...
- * @property {Partial<Record<Variant, ArrayBuffer>>} [wasmBytes]  ... or the files themselves
+ * @property {Partial<Record<Variant, ArrayBuffer>>} [wasmBytes]  ... and the files that need no fetching
  *                                      A variant that does not run here gives way to the next: relaxed, simd, scalar.
  *                                      A second 'start' opens all models again in the new variant
  *

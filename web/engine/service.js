@@ -86,9 +86,9 @@ const OPERATIONS = {
     async start(engine, args, signal) {
         const variant = oneOf(args, 'variant', /** @type {const} */ (['auto', ...VARIANTS]));
         const { wasmBytes } = args;
-        if (wasmBytes === undefined) return { result: await engine.start({ variant, wasmUrl: url(args, 'wasmUrl') }, signal) };
-        if (typeof wasmBytes !== 'object' || !wasmBytes) refuse('wasmBytes', 'files by variant', wasmBytes);
-        return { result: await engine.start({ variant, wasmBytes }, signal) };
+        if (wasmBytes !== undefined && (typeof wasmBytes !== 'object' || !wasmBytes)) refuse('wasmBytes', 'files by variant', wasmBytes);
+        const wasmUrl = wasmBytes && args.wasmUrl === undefined ? undefined : url(args, 'wasmUrl');
+        return { result: await engine.start({ variant, wasmUrl, wasmBytes }, signal) };
     },
     async open(engine, args, signal) {
         const name = string(args, 'name');

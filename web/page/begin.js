@@ -21,7 +21,7 @@ export const listener = {
 
 /** @param {import('./state.js').State} state */
 export const openSession = (state) =>
-  Session.open(state.wasm, findSet(state.set), (got, all) => listener.progress(got, all), (error) => listener.died(error));
+  Session.open(state, findSet(state.set), (got, all) => listener.progress(got, all), (error) => listener.died(error));
 
 export const firstSession = openSession(address.state);
 firstSession.catch(() => {}); /* main.js tells it, once it is there */
