@@ -7,7 +7,7 @@
  * @typedef {import('./core.js').Core} Core
  * @typedef {import('./engine.js').PmoeEngine} PmoeEngine
  */
-import { EngineError } from './protocol.js';
+import { EngineError } from './error.js';
 
 /** In the order of enum suite_group. */
 export const GROUPS = ['layers', 'networks', 'routed', 'heads', 'kernels', 'models'];
