@@ -9,9 +9,12 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { GROUPS, keep } from './results.mjs';
 
 const OUT = 'build/bench/native.json';
+const CPUS = availableParallelism();
+const THREADS = CPUS > 1 ? ['--threads', `1,${CPUS}`] : [];
 
 const args = process.argv.slice(2);
 const split = args.includes('--') ? args.indexOf('--') : args.length;
@@ -23,7 +26,7 @@ if (unknown) {
 }
 mkdirSync('build/bench', { recursive: true });
 for (const group of groups) {
-    const { status } = spawnSync('build/pmoe', ['bench', '--what', group, ...args.slice(split + 1), '--out', OUT], { stdio: 'inherit' });
+    const { status } = spawnSync('build/pmoe', ['bench', '--what', group, ...THREADS, ...args.slice(split + 1), '--out', OUT], { stdio: 'inherit' });
     if (status !== 0) process.exit(1);
     keep(JSON.parse(readFileSync(OUT, 'utf8')));
 }

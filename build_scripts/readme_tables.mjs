@@ -29,13 +29,14 @@ function routing() {
 
 // ---- The benchmark: runs of several hosts ----
 
-const HOSTS = { 'native-avx512': 'native, AVX-512', 'wasm-relaxed': 'Chromium, relaxed SIMD', 'wasm-simd128': 'Chromium, simd128' };
+const HOSTS = { 'native-avx512': 'native, AVX-512', 'wasm-relaxed': 'Chromium, relaxed SIMD', 'wasm-simd': 'Chromium, simd128' };
 const runs = () => ['native', 'web'].flatMap((name) => read(`bench-${name}`).runs);
 
-/** Rows of a group, each with its host, in the order of HOSTS. */
+/** Rows of a group, each with its host, in the order of HOSTS; several threads of a browser are of another variant. */
 function rowsOf(group) {
-  return Object.keys(HOSTS).flatMap((host) =>
-    runs().filter((run) => run.host === host && run.group === group).flatMap((run) => run.rows.map((row) => ({ ...row, host }))));
+  const rows = (name, host) => runs().filter((run) => run.host === name && run.group === group)
+    .flatMap((run) => run.rows.filter((row) => row.isa === run.environment.isa).map((row) => ({ ...row, host })));
+  return Object.keys(HOSTS).flatMap((host) => [...rows(host, host), ...rows(`${host}-threads`, host).filter(({ threads }) => threads > 1)]);
 }
 
 const time = (ns) => (ns < 1e5 ? `${(ns / 1e3).toFixed(ns < 1e4 ? 2 : 1)} µs` : `${(ns / 1e6).toFixed(ns < 1e7 ? 2 : 1)} ms`);
@@ -59,7 +60,7 @@ function byHost(heading, rows, columns, cells) {
 
 /** Layers and networks on their host's best instruction set: one thread, and what more threads give. */
 function dense() {
-  const rows = ['layers', 'networks'].flatMap(rowsOf).filter((row) => row.isa === row.host.replace(/^\w+-/, ''));
+  const rows = ['layers', 'networks'].flatMap(rowsOf);
   return byHost(['network', 'batch', 'multiply-adds an image'], rows, ['time', 'of peak', '2 threads'], {
     first: ({ model, batch, multiply_adds: macs }) => [model, batch, grouped(macs / batch)],
     host: (of) => {

@@ -60,7 +60,8 @@ static napi_value engine_open(napi_env env, napi_callback_info info)
     engine->batch = batch;
     pmoe_error why;
     if (pmoe_model_open(file, bytes, NULL, &engine->model, &why) != PMOE_OK ||
-        pmoe_run_open(engine->model, batch, &engine->run, &why) != PMOE_OK) {
+        pmoe_run_open(engine->model, batch, &engine->run, &why) != PMOE_OK ||
+        pmoe_run_threads(engine->run, threads, &why) != PMOE_OK) {
         engine_close(env, engine, NULL);
         return fail_with(env, why.text);
     }

@@ -30,10 +30,13 @@ const bytesOf = async (path) => (await fetch(at(path))).arrayBuffer();
 async function startOurs() {
   const { Core } = await import(at('web/engine/core.js'));
   const { accepts } = await import(at('web/engine/features.js'));
-  for (const variant of ['relaxed', 'simd']) {
+  for (const plain of ['relaxed', 'simd']) {
+    const variant = threads > 1 ? `${plain}-threads` : plain;
     if (!accepts(variant)) continue;
-    const core = await Core.load(new Uint8Array(await bytesOf(`build/wasm/pmoe-${variant}.wasm`)), variant);
-    engines.push({ name: engines.length ? `pmoe ${variant}` : 'pmoe', core, variant });
+    const core = await Core.load(new Uint8Array(await bytesOf(`build/wasm/pmoe-${variant}.wasm`)), variant, threads > 1);
+    const absent = threads > 1 ? await core.startThreads(threads - 1) : [];
+    if (absent.length) throw new Error(`pmoe: ${absent[0]}`);
+    engines.push({ name: engines.length ? `pmoe ${plain}` : 'pmoe', core, variant });
   }
 }
 

@@ -22,10 +22,16 @@ void pool_run(struct pool *pool, int32_t tasks, void (*task)(void *context, int3
 
 /* ---- Where threads pay: the one place that decides ---- */
 
-/* Multiply-adds.  Measured (kernels/SPEED.md) on two CPUs at 50 of them a nanosecond: splitting a call costs 0.6 us
- * while the threads are awake, 5 % of the smallest call; waking them costs the caller 8 us, 5 % of the smallest pass.
- * The smallest task takes 2.5 us, to hand it out 0.1 us. */
-enum { POOL_LEAST_CALL = 500000, POOL_LEAST_PASS = 8000000, POOL_LEAST_TASK = 125000, POOL_TASKS_PER_THREAD = 4 };
+/* Multiply-adds.  Measured on two CPUs (kernels/SPEED.md), natively and in a browser alike: splitting a call costs 0.6
+ * us while the threads are awake, 5 % of the smallest call that is split; waking them costs the caller 8 us, 5 % of the
+ * smallest pass that they are woken for; handing out the smallest task costs 0.1 of its 2.5 us.  Natively 50 of them
+ * take a nanosecond, in a browser 25. */
+#ifdef __wasm__
+enum { POOL_LEAST_CALL = 250000, POOL_LEAST_PASS = 4000000, POOL_LEAST_TASK = 62500 };
+#else
+enum { POOL_LEAST_CALL = 500000, POOL_LEAST_PASS = 8000000, POOL_LEAST_TASK = 125000 };
+#endif
+enum { POOL_TASKS_PER_THREAD = 4 };
 
 /* Once at the start of a pass: the pool to use in it, or NULL if its work is less than waking the threads is worth;
  * wakes them if they sleep, so that they are there when the first call is split.  `multiply_adds` of those calls alone

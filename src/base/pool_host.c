@@ -6,12 +6,10 @@
 #include "error.h"
 #include "pool_parts.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#ifdef __linux__
-#include <sched.h>
-#endif
 #include <unistd.h>
 
 enum { POOL_MAX_THREADS = 256 };
@@ -94,6 +92,7 @@ int spin_on(struct spin *spin)
     int64_t now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     if (!spin->end_ns)
         spin->end_ns = now_ns + spin->limit_ns;
+    sched_yield(); /* whoever is waited for may be waiting for this CPU */
     return now_ns < spin->end_ns;
 }
 

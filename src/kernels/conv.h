@@ -61,8 +61,9 @@ struct conv_call {
 /* The result does not depend on the number of threads; pool may be NULL. */
 void conv_run(const struct kernels *kernels, const struct conv_call *call, struct pool *pool);
 
-/* Roundings behind one output, for the summed-magnitude bound (check.c): how far a result of this algorithm may be from
- * the exact one, as a multiple of FLT_EPSILON times the sum of the absolute values of its products, bias and addend. */
+/* How far an output may be from the exact one, as a multiple of FLT_EPSILON times the sum of the absolute values of its
+ * products, bias and addend.  In Winograd's algorithms each pixel of a channel counts there as the largest of that
+ * channel in the output's tile, (m + 2) x (m + 2) pixels (winograd.h). */
 double conv_error_bound(const struct kernels *kernels, const struct conv *conv);
 
 #endif

@@ -41,7 +41,8 @@ K(patch_gradient, (float *dw, const float *const *x, int32_t rows, struct patch_
  *   add     laid out as y, and may be y; or NULL
  *   relu    act is max(0, .), else the identity
  *
- * Outside a map are zeros, and zeros times an infinite or NaN weight are NaN or nothing, as the tile likes. */
+ * Pixels, taps and channels are at least 1.  Outside a map are zeros, and zeros times an infinite or NaN weight are NaN
+ * or nothing, as the tile likes. */
 K(conv_forward, (float *y, const float *const *x, int32_t first, int32_t count, const struct conv_shape *shape,
                  const float *panels, const float *bias, const float *add, int32_t relu))
 

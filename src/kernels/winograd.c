@@ -12,12 +12,12 @@
 #include "../base/memory.h"
 #include "split.h"
 
+#include <float.h>
 #include <string.h>
 
 enum {
     LINE = 16, /* floats in a cache line, and in the widest vector: rows of V and M are so many, or twice, ... */
     MOST_SIDE = 6,
-    TASKS_PER_THREAD = 4,
 };
 
 static int32_t tile_size(const struct conv *conv)
@@ -318,7 +318,7 @@ static void shared_block_task(void *context, int32_t index, int32_t worker)
 void winograd_run(const struct kernels *kernels, const struct conv_call *call, struct pool *pool)
 {
     const struct conv *conv = call->conv;
-    const int32_t m = tile_size(conv), threads = pool_threads(pool), most_tiles = most_strip_tiles(kernels, conv);
+    const int32_t m = tile_size(conv), most_tiles = most_strip_tiles(kernels, conv);
     const int32_t panels = split_evenly(vectors_of(kernels, conv), kernels->winograd_vecs).parts;
     struct winograd w = {.kernels = kernels,
                          .call = call,
@@ -332,10 +332,13 @@ void winograd_run(const struct kernels *kernels, const struct conv_call *call, s
     w.columns = w.rows + (ptrdiff_t)w.tiles_high * (m + 2);
     w.tiles = (int64_t)call->images * w.tiles_high * w.tiles_wide;
     w.strips = (w.tiles + most_tiles - 1) / most_tiles;
+    if (pool_tasks(pool, w.tiles * w.strip.points * conv->channels * conv->outs) == 1)
+        pool = NULL;
+    const int32_t threads = pool_threads(pool);
     if (w.strips >= threads) {
         w.strips += (threads - w.strips % threads) % threads; /* as many for each */
         w.strips = w.strips < w.tiles ? w.strips : w.tiles;
-        w.tasks = w.strips < threads * TASKS_PER_THREAD ? (int32_t)w.strips : threads * TASKS_PER_THREAD;
+        w.tasks = w.strips < threads * POOL_TASKS_PER_THREAD ? (int32_t)w.strips : threads * POOL_TASKS_PER_THREAD;
         pool_run(pool, w.tasks, strips_task, &w);
         return;
     }
@@ -388,7 +391,8 @@ enum conv_algorithm winograd_choice(const struct kernels *kernels, const struct 
 
 double winograd_error_bound(const struct kernels *kernels, const struct conv *conv)
 {
-    const int f4 = tile_size(conv) == 4, fused = kernels->fused == 1;
-    const double in = !f4 ? 1 : fused ? 2 : 4, out = !f4 ? 2 : fused ? 3 : 4;
-    return (2 * in + 1 + conv->channels + 2 * out + 2) * (f4 ? 175.1 : 16);
+    const int is_4 = tile_size(conv) == 4, fused = kernels->fused == 1;
+    const double in = !is_4 ? 1 : fused ? 2 : 4, out = !is_4 ? 2 : fused ? 3 : 4;
+    const double roundings = 2 * in + 1 + conv->channels + 2 * out + 2;
+    return (is_4 ? 175.42 : 16) * roundings / 2 / (1 - roundings * FLT_EPSILON / 2);
 }

@@ -9,35 +9,32 @@
  *
  * so that an output costs (m + 2)^2 / m^2 multiplications a channel, 4 or 2.25, where a direct one costs 9.
  *
- * Points.  F(2, 3): 0, 1, -1 and infinity.  F(4, 3): 0, a, -a, b, -b and infinity with a = 5/8 and b = 3/2, which a
- * search over multiples of 1/32 found to lose least: the usual 1 and 2 lose twice as much (SPEED.md).  All factors of
- * A and B are floats without rounding, and G is applied in double precision, once, when the filters are packed.
- *
- *     B^T   q 0 -s 0  1 0    q = a^2 b^2       A^T   1  1  1    1   1   0    G   1/q          0          0
- *           0 -abb -bb a 1 0  s = a^2 + b^2           0  a -a    b  -b   0        1/(2 aa d)  1/(2 a d)  1/(2 d)
- *           0  abb -bb -a 1 0                         0  aa aa   bb  bb  0        1/(2 aa d) -1/(2 a d)  1/(2 d)
- *           0 -aab -aa b 1 0                          0 aaa -aaa bbb -bbb 1      -1/(2 bb d) -1/(2 b d) -1/(2 d)
- *           0  aab -aa -b 1 0                                                    -1/(2 bb d)  1/(2 b d) -1/(2 d)
- *           0  q 0 -s 0  1                           d = a^2 - b^2                0            0          1
+ * Points.  F(2, 3): 0, 1, -1 and infinity.  F(4, 3): 0, a, -a, b, -b and infinity with a = 5/8 and b = 3/2, near the
+ * best that a search found: the usual 1 and 2 lose twice as much (SPEED.md).  For a finite point t, the row of B^T has
+ * the coefficients of the product of (x - s) over the other finite points s, the row of G has 1, t, t^2 divided by the
+ * product of (t - s), and the column of A^T has the powers of t; infinity has the product over all finite points, 0 0 1
+ * and 0 .. 0 1.  All entries of A and B are floats without rounding, and G is applied in double precision, once, when
+ * the filters are packed.
  *
  * Exactness.  Let r be the roundings that a number passes in one line of a transform: with fused multiply-add
- * r_in = 2 and r_out = 3 for F(4, 3), without 4 and 4; for F(2, 3) 1 and 2.  A filter's value is rounded once, the sum
- * over the channels c passes as many roundings as there are channels, bias and addend one each:
+ * r_in = 2 and r_out = 3 for F(4, 3), without it 4 and 4; for F(2, 3) 1 and 2.  A filter's value is rounded once, a
+ * product passes at most as many roundings as there are channels, bias and addend bring one each:
  *
  *     n = 2 r_in + 1 + channels + 2 r_out + 2
  *
- * roundings lie behind an output, each of at most FLT_EPSILON / 2 of
+ * so that an output is off by at most n u / (1 - n u), with u = FLT_EPSILON / 2, of
  *
  *     |A^T| [ (|G| |w| |G^T|) * (|B^T| |x| |B|) ] |A|  +  |bias| + |addend|
  *
- * and with k the largest of sum over p of |A^T|_ip |G|_pj (sum over l of |B^T|_pl), the first term is at most k^2 times
- * the sum over the channels of (the largest |x| in the tile) * (the sum of |w|): k^2 is 16 for F(2, 3) and 175.1 for
- * F(4, 3).  That is winograd_error_bound; unlike a direct convolution's, it depends on all pixels of the tile.  Errors
- * of random data do not conspire: they are 1.0 and 1.8 times a direct convolution's (root mean square, 64 channels).
+ * Let k be the largest sum over p of |A^T|_ip |G|_pj (sum over l of |B^T|_pl).  The first term is at most k^2 times the
+ * sum over the channels of the largest |x| in the tile times the sum of |w|; k^2 is 16 for F(2, 3), 175.4 for F(4, 3).
+ * That is winograd_error_bound.  It depends on all pixels of a tile, unlike that of a direct convolution, which may be
+ * exact where a tile's other pixels are large.  Errors of random data do not conspire: of a direct convolution's (root
+ * mean square, 64 channels) they are 0.6 and 1.8 times.
  *
- * An infinite or NaN pixel makes NaN of whole tiles, and so does one so large that a transform overflows (F(4, 3):
- * beyond FLT_MAX / 22; a direct sum of nine may overflow sooner).  An output depends on its tile alone, so a map gets
- * the same bits alone and in a batch, however many threads there are. */
+ * An infinite or NaN pixel makes NaN of outputs that read it, and of others of its tile; so may pixels and weights that
+ * are finite, where the magnitude above is not.  An output depends on its tile alone, so a map gets the same bits alone
+ * and in a batch, however many threads there are. */
 #ifndef PMOE_KERNELS_WINOGRAD_H
 #define PMOE_KERNELS_WINOGRAD_H
 

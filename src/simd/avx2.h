@@ -9,7 +9,7 @@
 enum { VF_LANES = 8, VF_FUSED = 1 };
 enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 15, VF_PAIR_ROWS = 2 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 2 }; /* 12 sums, 2 inputs, 1 factor */
-enum { VF_CONV_PIXELS = 6, VF_CONV_VECS = 2 };
+enum { VF_CONV_PIXELS = 8, VF_CONV_VECS = 2, VF_CONV_REGISTERS = 16 };
 enum { VF_WINOGRAD_TILES = 4, VF_WINOGRAD_VECS = 3 };
 
 typedef __m256 vf;

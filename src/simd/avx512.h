@@ -9,7 +9,7 @@
 enum { VF_LANES = 16, VF_FUSED = 1 };
 enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 31, VF_PAIR_ROWS = 2 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 4 }; /* 24 sums, 4 inputs, 1 factor */
-enum { VF_CONV_PIXELS = 12, VF_CONV_VECS = 2 };
+enum { VF_CONV_PIXELS = 12, VF_CONV_VECS = 4, VF_CONV_REGISTERS = 32 };
 enum { VF_WINOGRAD_TILES = 6, VF_WINOGRAD_VECS = 4 };
 
 typedef __m512 vf;

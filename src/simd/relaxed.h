@@ -8,7 +8,7 @@
 enum { VF_FUSED = -1 };
 enum { VF_TILE_ROWS = 4, VF_TILE_OUTS = 5, VF_TILE_REGISTERS = 12, VF_PAIR_ROWS = 0 };
 enum { VF_GRADIENT_OUTS = 4, VF_GRADIENT_VECS = 2 };
-enum { VF_CONV_PIXELS = 6, VF_CONV_VECS = 2 };
+enum { VF_CONV_PIXELS = 3, VF_CONV_VECS = 6, VF_CONV_REGISTERS = 15 };
 enum { VF_WINOGRAD_TILES = 6, VF_WINOGRAD_VECS = 2 };
 
 static inline vf vf_fma(vf a, vf b, vf c)

@@ -7,7 +7,8 @@
  *                   sums, inputs and one weight may take
  *     VF_PAIR_ROWS  patch_forward: tiles of so few rows take two panels at once
  *     VF_GRADIENT_* patch_gradient: outputs, and vectors along the patch
- *     VF_CONV_*     conv_forward: most pixels and most vectors of outputs (a panel's width) of a tile
+ *     VF_CONV_*     conv_forward: most pixels and most vectors of outputs (a panel's width) of a tile, and the registers
+ *                   that its sums, inputs and weights may take
  *     VF_WINOGRAD_* winograd_multiply: the same for tiles of a map and vectors of outputs
  *
  * Tile sizes belong to the number of registers, so they live here; they were chosen by measuring (kernels/SPEED.md).
@@ -26,7 +27,7 @@
 enum { VF_LANES = 4, VF_FUSED = 0 };
 enum { VF_TILE_ROWS = 1, VF_TILE_OUTS = 2, VF_TILE_REGISTERS = 15, VF_PAIR_ROWS = 0 };
 enum { VF_GRADIENT_OUTS = 2, VF_GRADIENT_VECS = 1 };
-enum { VF_CONV_PIXELS = 2, VF_CONV_VECS = 2 };
+enum { VF_CONV_PIXELS = 2, VF_CONV_VECS = 2, VF_CONV_REGISTERS = 6 };
 enum { VF_WINOGRAD_TILES = 2, VF_WINOGRAD_VECS = 2 };
 
 typedef struct vf {

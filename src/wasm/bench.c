@@ -25,9 +25,8 @@ static double clock_ns(void)
 
 static pmoe_status use_pool(void *pool, pmoe_run *run, int32_t threads, pmoe_error *error)
 {
-    (void)threads, (void)error;
-    run->pool = pool;
-    return PMOE_OK;
+    (void)threads;
+    return run_use_pool(run, pool, error);
 }
 
 /* groups: bits in the order of enum suite_group.  batch_count 0: the usual ones.  pool NULL: one thread.  The models

@@ -14,7 +14,7 @@
 
 enum {
     STACK_BYTES = 65536, /* of each thread */
-    LOOK_NS = 2,         /* one look of a spinning thread; there is no clock that could be asked so often */
+    LOOK_NS = 3,         /* one look of a spinning thread, measured; a clock to ask is not to be had here */
 };
 
 struct web_pool {

@@ -224,6 +224,122 @@ CONV(conv_slightly_off)
             y[q / shape->pixels * shape->y_image + q % shape->pixels * shape->y_pixel + o] *= 1 + 1e-4f;
 }
 
+#define WINOGRAD_INPUT(name)                                                                                           \
+    static void name(float *v, ptrdiff_t point_step, const float *const *x, int32_t m, int32_t channels)
+#define RIGHT_WINOGRAD_INPUT(x) kernels_at(0)->winograd_input(v, point_step, x, m, channels)
+
+WINOGRAD_INPUT(winograd_input_transposed)
+{
+    const float *transposed[36];
+    for (int32_t p = 0; p < (m + 2) * (m + 2); p++)
+        transposed[p] = x[p % (m + 2) * (m + 2) + p / (m + 2)];
+    RIGHT_WINOGRAD_INPUT(transposed);
+}
+
+WINOGRAD_INPUT(winograd_input_takes_a_neighbour)
+{
+    const float *others[36];
+    for (int32_t p = 0; p < (m + 2) * (m + 2); p++)
+        others[p] = x[p == 7 ? 6 : p];
+    RIGHT_WINOGRAD_INPUT(others);
+}
+
+WINOGRAD_INPUT(winograd_input_without_zeros_behind)
+{
+    RIGHT_WINOGRAD_INPUT(x);
+    if (channels % 4)
+        v[channels] = v[channels - 1];
+}
+
+WINOGRAD_INPUT(winograd_input_slightly_off)
+{
+    RIGHT_WINOGRAD_INPUT(x);
+    for (int32_t c = 0; c < channels; c++)
+        v[3 * point_step + c] *= 1 + 1e-5f;
+}
+
+#define WINOGRAD_MULTIPLY(name)                                                                                        \
+    static void name(float *m, const float *v, const float *panels, const struct winograd_strip *strip, int32_t tiles, \
+                     int32_t outs)
+#define RIGHT_WINOGRAD_MULTIPLY(strip, tiles, outs) kernels_at(0)->winograd_multiply(m, v, panels, strip, tiles, outs)
+
+WINOGRAD_MULTIPLY(winograd_multiply_without_last_tile)
+{
+    RIGHT_WINOGRAD_MULTIPLY(strip, tiles ? tiles - 1 : 0, outs);
+}
+
+WINOGRAD_MULTIPLY(winograd_multiply_with_the_first_weights)
+{
+    struct winograd_strip same = *strip;
+    same.w_point = 0;
+    RIGHT_WINOGRAD_MULTIPLY(&same, tiles, outs);
+}
+
+WINOGRAD_MULTIPLY(winograd_multiply_ignores_rows)
+{
+    struct winograd_strip dense = *strip;
+    dense.v_row = strip->channels;
+    RIGHT_WINOGRAD_MULTIPLY(&dense, tiles, outs);
+}
+
+WINOGRAD_MULTIPLY(winograd_multiply_one_tile_shape_wrong)
+{
+    RIGHT_WINOGRAD_MULTIPLY(strip, tiles, outs);
+    if (tiles == 3 && outs > 12 && outs <= 16)
+        m[2 * strip->m_row + 12] += 0.1f;
+}
+
+WINOGRAD_MULTIPLY(winograd_multiply_writes_behind)
+{
+    RIGHT_WINOGRAD_MULTIPLY(strip, tiles, outs);
+    if (tiles && outs)
+        m[(strip->points - 1) * strip->m_point + (tiles - 1) * strip->m_row + (outs + 3) / 4 * 4] = 0;
+}
+
+#define WINOGRAD_OUTPUT(name)                                                                                          \
+    static void name(float *y, struct map_part part, const float *points, ptrdiff_t point_step, int32_t m,             \
+                     const float *bias, const float *add, int32_t relu, int32_t outs)
+#define RIGHT_WINOGRAD_OUTPUT(part, bias, add, relu)                                                                   \
+    kernels_at(0)->winograd_output(y, part, points, point_step, m, bias, add, relu, outs)
+
+WINOGRAD_OUTPUT(winograd_output_without_bias)
+{
+    RIGHT_WINOGRAD_OUTPUT(part, NULL, add, relu);
+    (void)bias;
+}
+
+WINOGRAD_OUTPUT(winograd_output_without_addend)
+{
+    RIGHT_WINOGRAD_OUTPUT(part, bias, NULL, relu);
+    (void)add;
+}
+
+WINOGRAD_OUTPUT(winograd_output_without_relu)
+{
+    RIGHT_WINOGRAD_OUTPUT(part, bias, add, 0);
+    (void)relu;
+}
+
+WINOGRAD_OUTPUT(winograd_output_one_column_more)
+{
+    RIGHT_WINOGRAD_OUTPUT(part, bias, add, relu);
+    if (part.wide < m && outs > 0 && outs < 10)
+        y[part.wide * part.pixel] = 0;
+}
+
+WINOGRAD_OUTPUT(winograd_output_without_last_row)
+{
+    part.high = part.high < m ? part.high - 1 : m - 1;
+    RIGHT_WINOGRAD_OUTPUT(part, bias, add, relu);
+}
+
+WINOGRAD_OUTPUT(winograd_output_slightly_off)
+{
+    RIGHT_WINOGRAD_OUTPUT(part, bias, add, relu);
+    for (int32_t o = 0; o < outs; o++)
+        y[o] *= 1 + 1e-4f;
+}
+
 #define GRADIENT(name)                                                                                                 \
     static void name(float *dw, const float *const *x, int32_t rows, struct patch_shape shape, const float *dy,        \
                      ptrdiff_t dy_step, int32_t outs)
@@ -357,6 +473,21 @@ static const struct wrong_kernel {
     {"conv_writes_behind", {.conv_forward = conv_writes_behind}},
     {"conv_one_tile_shape_wrong", {.conv_forward = conv_one_tile_shape_wrong}},
     {"conv_slightly_off", {.conv_forward = conv_slightly_off}},
+    {"winograd_input_transposed", {.winograd_input = winograd_input_transposed}},
+    {"winograd_input_takes_a_neighbour", {.winograd_input = winograd_input_takes_a_neighbour}},
+    {"winograd_input_without_zeros_behind", {.winograd_input = winograd_input_without_zeros_behind}},
+    {"winograd_input_slightly_off", {.winograd_input = winograd_input_slightly_off}},
+    {"winograd_multiply_without_last_tile", {.winograd_multiply = winograd_multiply_without_last_tile}},
+    {"winograd_multiply_with_the_first_weights", {.winograd_multiply = winograd_multiply_with_the_first_weights}},
+    {"winograd_multiply_ignores_rows", {.winograd_multiply = winograd_multiply_ignores_rows}},
+    {"winograd_multiply_one_tile_shape_wrong", {.winograd_multiply = winograd_multiply_one_tile_shape_wrong}},
+    {"winograd_multiply_writes_behind", {.winograd_multiply = winograd_multiply_writes_behind}},
+    {"winograd_output_without_bias", {.winograd_output = winograd_output_without_bias}},
+    {"winograd_output_without_addend", {.winograd_output = winograd_output_without_addend}},
+    {"winograd_output_without_relu", {.winograd_output = winograd_output_without_relu}},
+    {"winograd_output_one_column_more", {.winograd_output = winograd_output_one_column_more}},
+    {"winograd_output_without_last_row", {.winograd_output = winograd_output_without_last_row}},
+    {"winograd_output_slightly_off", {.winograd_output = winograd_output_slightly_off}},
     {"gradient_forgets_what_was_there", {.patch_gradient = gradient_forgets_what_was_there}},
     {"gradient_without_last_row", {.patch_gradient = gradient_without_last_row}},
     {"gradient_repeats_a_block", {.patch_gradient = gradient_repeats_a_block}},

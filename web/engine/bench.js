@@ -33,9 +33,9 @@ function open(engine, { groups = GROUPS, batches = [], seconds = 1, models = [] 
     listOf('batches', batches, (batch) => isInteger(batch, 1, MOST_BATCH), `integers from 1 to ${MOST_BATCH}`);
     listOf('models', models, (name) => typeof name === 'string', 'names');
     if (!(seconds >= 0 && seconds <= MOST_SECONDS)) throw new EngineError('bad-args', `seconds: expected 0 to ${MOST_SECONDS}`);
-    const { core, pool, handles } = engine.lend(models);
+    const { core, handles } = engine.lend(models);
     close(core);
-    const { call, checked, withInts, json } = core.lend();
+    const { call, checked, withInts, json, pool } = core.lend();
     const bits = groups.reduce((/** @type {number} */ sum, /** @type {string} */ group) => sum | (1 << GROUPS.indexOf(group)), 0);
     const at = 4 * batches.length;
     const ints = withInts([...batches, ...handles, 0], (p) => {

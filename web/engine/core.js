@@ -229,7 +229,7 @@ export class Core {
             });
         /** @param {string} name @param {...number} args @returns {any} of a call that prints JSON like snprintf */
         const json = (name, ...args) => JSON.parse(this.#text((text, capacity) => this.#call(name, ...args, text, capacity)));
-        return { call, checked, withInts, json };
+        return { call, checked, withInts, json, pool: this.#pool };
     }
 
     // ---- Threads ----
@@ -376,8 +376,9 @@ export class Core {
             const blocks = [];
             try {
                 for (const floats of [inputs, size * outputs]) blocks.push(this.#take(4 * floats, 'a batch'));
+                this.#useThreads(run);
             } catch (error) {
-                this.#closeBatch(run, blocks);
+                if (!this.#dead) this.#closeBatch(run, blocks);
                 throw error;
             }
             return { run, images: blocks[0], logits: blocks[1], size, inputs, outputs: size * outputs };

@@ -249,7 +249,7 @@ export class PmoeEngine {
     /** For bench.js. @param {string[]} names */
     lend(names) {
         const { core } = this.#started();
-        return { core, pool: 0, handles: names.map((name) => this.#model(name).handle) };
+        return { core, handles: names.map((name) => this.#model(name).handle) };
     }
 
     /** @param {Uint8Array} images @param {Uint8Array} labels  IDX files @returns {number} digits in the sheet */
