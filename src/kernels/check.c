@@ -436,7 +436,7 @@ static pmoe_status check_register_rounds(struct check *c)
 enum {
     brief_patch_forward = GRID * GRID + 1,
     brief_patch_gradient = 3 * GRID + 1,
-    brief_conv_forward = HEIGHTS * 4,
+    brief_conv_forward = HEIGHTS * 7,
     brief_winograd_input = 2 * BRIEF_WIDTHS,
     brief_winograd_multiply = BRIEF_HEIGHTS * 5,
     brief_winograd_output = 4 * BRIEF_WIDTHS,

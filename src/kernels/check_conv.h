@@ -8,11 +8,11 @@ struct maps {
     struct array zeros;
 };
 
-/* Each height of a tile and 1 to 4 vectors of outputs; taps anywhere in the map and outside. */
+/* Each height of a tile and 0 to 6 vectors of outputs; taps anywhere in the map and outside. */
 static void choose_maps(struct check *c, struct maps *m)
 {
     struct random *random = &c->random;
-    int32_t lanes = c->tables[0]->lanes, vectors = c->number / HEIGHTS % 5;
+    int32_t lanes = c->tables[0]->lanes, vectors = c->number / HEIGHTS;
     m->count = c->number % HEIGHTS;
     m->shape = (struct conv_shape){.pixels = 1 + (int32_t)random_below(random, 8),
                                    .taps = 1 + (int32_t)random_below(random, c->brief ? 3 : 5),

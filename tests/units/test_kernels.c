@@ -106,6 +106,40 @@ static void gradient_wrong_for_one_width(float *dw, const float *const *x, int32
         dw[0] = 1e9f;
 }
 
+static void conv_wrong_for_one_shape(float *y, const float *const *x, int32_t first, int32_t count,
+                                     const struct conv_shape *shape, const float *panels, const float *bias,
+                                     const float *add, int32_t relu)
+{
+    const struct kernels *right = kernels_at(0);
+    right->conv_forward(y, x, first, count, shape, panels, bias, add, relu);
+    if (count == wrong_shape.rows && (shape->outs + right->lanes - 1) / right->lanes == wrong_shape.outs)
+        y[first / shape->pixels * shape->y_image + first % shape->pixels * shape->y_pixel] = 1e9f;
+}
+
+static void winograd_wrong_for_one_shape(float *m, const float *v, const float *panels,
+                                         const struct winograd_strip *strip, int32_t tiles, int32_t outs)
+{
+    const struct kernels *right = kernels_at(0);
+    right->winograd_multiply(m, v, panels, strip, tiles, outs);
+    if (tiles == wrong_shape.rows && (outs + right->lanes - 1) / right->lanes == wrong_shape.outs)
+        m[0] = 1e9f;
+}
+
+static void test_every_tile_of_maps_is_walked_briefly(void **state)
+{
+    (void)state;
+    struct kernels conv = *kernels_at(0), winograd = *kernels_at(0);
+    conv.conv_forward = conv_wrong_for_one_shape;
+    winograd.winograd_multiply = winograd_wrong_for_one_shape;
+    for (wrong_shape.rows = 1; wrong_shape.rows <= 12; wrong_shape.rows++)
+        for (wrong_shape.outs = 1; wrong_shape.outs <= 6; wrong_shape.outs++) {
+            pmoe_error error = {0};
+            assert_int_equal(kernels_check(&conv, NULL, 1, 0, NULL, &error), PMOE_E_CHECKSUM);
+            if (wrong_shape.rows <= 6 && wrong_shape.outs <= 4)
+                assert_int_equal(kernels_check(&winograd, NULL, 1, 0, NULL, &error), PMOE_E_CHECKSUM);
+        }
+}
+
 static void test_every_tile_is_walked_briefly(void **state)
 {
     (void)state;
@@ -306,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_wrong_kernels_are_caught),
         cmocka_unit_test(test_wrong_kernels_are_caught_briefly),
         cmocka_unit_test(test_every_tile_is_walked_briefly),
+        cmocka_unit_test(test_every_tile_of_maps_is_walked_briefly),
         cmocka_unit_test(test_another_order_is_caught_by_the_twin),
         cmocka_unit_test(test_self_test_names_what_it_refuses),
         cmocka_unit_test(test_forward_does_not_depend_on_neighbours),
