@@ -3,7 +3,7 @@
 # Each target machine or configuration has its own folder under build/, so none spoils another's objects:
 #
 #     build/native      gcc; what users run                 build/aarch64   cross-compiled, runs under qemu
-#     build/sanitize    clang with address and undefined-   build/wasm      .wasm files, no JavaScript glue
+#     build/sanitize    clang with address and undefined-   build/wasm      .wasm files and the worker that runs them
 #                       behaviour checks; fuzzers link it   build/include   third-party headers, copied
 #     build/thread      the pool with the thread sanitizer  build/peers     what bench-peers needs
 #     build/shared      as native, for loading into others
@@ -42,6 +42,7 @@ USES_ID   := $(shell grep -l PMOE_BUILD $(LIB_C) $(CLI_C) 2>/dev/null)
 
 WASM_VARIANTS := scalar simd relaxed simd-threads relaxed-threads
 WASM_BENCH    := $(WASM_VARIANTS:%=build/wasm/bench/pmoe-%.wasm)
+WASM_FILES    := $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm) build/wasm/worker.js
 
 # ---- Flags -----------------------------------------------------------------------------------------------------------
 
@@ -172,7 +173,7 @@ TEST_PROGRAMS := $(UNITS:%=build/native/units/%) $(UNITS:%=build/sanitize/units/
                  $(QEMU_UNITS:%=build/aarch64/units/%) $(FUZZERS) build/thread/units/test_pool \
                  build/native/hosts/answers build/native/hosts/logits build/peers/pmoe.node \
                  $(if $(CLI_C),build/pmoe build/sanitize/bin/pmoe build/aarch64/bin/pmoe) \
-                 $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm) $(WASM_BENCH)
+                 $(WASM_FILES) $(WASM_BENCH)
 
 # What tests/run.mjs runs; it calls this itself, so that what does not build is counted like what does not pass.
 test-programs: $(TEST_PROGRAMS)
@@ -290,8 +291,14 @@ $(foreach variant,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(variant))))
 $(WASM_BENCH): WASM_EXPORTS += $(shell cat src/wasm/exports-bench.txt)
 $(WASM_BENCH): WASM_MOST := 1073741824
 
-## wasm: build/wasm/pmoe-{scalar,simd,relaxed}.wasm and two with threads (a minute the first time)
-wasm: $(WASM_VARIANTS:%=build/wasm/pmoe-%.wasm)
+# The engine's modules as the page's worker loads them, in one file.
+build/wasm/worker.js: build_scripts/bundle_worker.mjs $(wildcard web/engine/*.js)
+	@mkdir -p $(@D)
+	$(call say,join,$@)
+	$(Q)node $< web/engine/worker.js $@
+
+## wasm: build/wasm/pmoe-{scalar,simd,relaxed}.wasm, two with threads, and worker.js (a minute the first time)
+wasm: $(WASM_FILES)
 	@node build_scripts/check_sizes.mjs
 
 

@@ -63,8 +63,9 @@ function hasCode(file) {
     return extname(file) !== '.js' || !/^\s*export \{\};\s*$/.test(readFileSync(file, 'utf8').replaceAll(/\/\*.*?\*\//gs, ''));
 }
 
-const page = [join(ROOT, 'index.html'), ...filesBelow(join(ROOT, 'web'))].filter(
-    (file) => existsSync(file) && PAGE_TYPES.includes(extname(file)) && hasCode(file),
+const inWorker = ['worker', 'service', 'engine', 'core', 'fetch'].map((name) => join(ROOT, `web/engine/${name}.js`)); // and only there
+const page = [join(ROOT, 'index.html'), ...filesBelow(join(ROOT, 'web')), join(ROOT, 'build/wasm/worker.js')].filter(
+    (file) => existsSync(file) && PAGE_TYPES.includes(extname(file)) && !inWorker.includes(file) && hasCode(file),
 );
 const isOnDemand = (/** @type {string} */ file) => ON_DEMAND.includes(relative(ROOT, file));
 

@@ -7,13 +7,12 @@
  * Takes the port asked for or the next free one, prints one line with the address, and serves index.html, web/,
  * weights/ and build/wasm/ of this checkout: no other file, no folder listing, no link that leads out of those.
  * Every answer carries the headers that the page is promised to work under: cross-origin isolation, and a policy without
- * 'unsafe-eval'.  Also a module: tests call `serve()`.  Leaves out caching, ranges and TLS: it is for loopback.
+ * 'unsafe-eval'.  Also a module: tests call `serve()`.  Leaves out caching, compression, ranges and TLS: it is for
+ * loopback.
  */
 import { createServer } from 'node:http';
-import { createGzip } from 'node:zlib';
-import { pipeline } from 'node:stream';
-import { createReadStream, realpathSync } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
+import { realpathSync } from 'node:fs';
+import { readFile, realpath } from 'node:fs/promises';
 import { dirname, extname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,23 +20,21 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const FILES = ['/index.html'];
 const FOLDERS = ['/web/', '/weights/', '/build/wasm/'];
 
-/** Extension to [type, whether gzip gains anything]. @type {Record<string, [string, boolean]>} */
+/** @type {Record<string, string>} */
 const TYPES = {
-    '.html': ['text/html; charset=utf-8', true],
-    '.css': ['text/css; charset=utf-8', true],
-    '.js': ['text/javascript; charset=utf-8', true],
-    '.mjs': ['text/javascript; charset=utf-8', true],
-    '.json': ['application/json; charset=utf-8', true],
-    '.md': ['text/plain; charset=utf-8', true],
-    '.txt': ['text/plain; charset=utf-8', true],
-    '.svg': ['image/svg+xml', true],
-    '.png': ['image/png', false],
-    '.jpg': ['image/jpeg', false],
-    '.webp': ['image/webp', false],
-    '.ico': ['image/x-icon', false],
-    '.wasm': ['application/wasm', true],
-    '.ubyte': ['application/octet-stream', true],
-    '.safetensors': ['application/octet-stream', false],
+    '.html': 'text/html; charset=utf-8',
+    '.css': 'text/css; charset=utf-8',
+    '.js': 'text/javascript; charset=utf-8',
+    '.mjs': 'text/javascript; charset=utf-8',
+    '.json': 'application/json; charset=utf-8',
+    '.md': 'text/plain; charset=utf-8',
+    '.txt': 'text/plain; charset=utf-8',
+    '.svg': 'image/svg+xml',
+    '.png': 'image/png',
+    '.jpg': 'image/jpeg',
+    '.webp': 'image/webp',
+    '.ico': 'image/x-icon',
+    '.wasm': 'application/wasm',
 };
 
 export const HEADERS = {
@@ -79,11 +76,10 @@ async function find(root, folders, target) {
     if (!plain || !isPublic(path, folders)) return null;
     try {
         const file = await realpath(join(root, path));
-        const known = await stat(file);
         const inside = file.startsWith(root + sep) && isPublic(file.slice(root.length), folders);
-        return inside && known.isFile() ? { file, bytes: known.size } : null;
+        return inside ? { file, bytes: await readFile(file) } : null;
     } catch {
-        return null;
+        return null; // not there, or a folder
     }
 }
 
@@ -101,18 +97,9 @@ async function answer({ root, folders, headers }, request, response) {
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405, 'Only GET and HEAD are answered here.');
     const found = await find(root, folders, request.url ?? '/');
     if (!found) return refuse(404, 'There is no such file here.');
-    const [type, compressible] = TYPES[extname(found.file)] ?? ['application/octet-stream', false];
-    const gzip = compressible && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
-    response.writeHead(200, {
-        ...headers,
-        'Content-Type': type,
-        Vary: 'Accept-Encoding',
-        ...(gzip ? { 'Content-Encoding': 'gzip' } : { 'Content-Length': found.bytes }),
-    });
-    if (request.method === 'HEAD') return response.end();
-    const done = () => response.destroy(); // a broken connection or a file cut short: nothing left to say
-    if (gzip) pipeline(createReadStream(found.file), createGzip(), response, (error) => error && done());
-    else pipeline(createReadStream(found.file), response, (error) => error && done());
+    const type = TYPES[extname(found.file)] ?? 'application/octet-stream';
+    response.writeHead(200, { ...headers, 'Content-Type': type, 'Content-Length': found.bytes.length });
+    response.end(request.method === 'HEAD' ? undefined : found.bytes);
 }
 
 /**

@@ -172,8 +172,11 @@ double pmoe_clock_step_ns(double (*clock_ns)(void));
 /* ---- Trust: does this machine compute what it should? ------------------------------------------------------------ */
 
 /* Check every kernel of one instruction set against the double-precision oracle on random shapes, borders poisoned.
- * isa NULL or "best" as above.  On failure the error names kernel, shape and first bad index. */
-PMOE_MUST_USE pmoe_status pmoe_self_test(const char *isa, uint64_t seed, int32_t *checks, pmoe_error *error);
+ * isa NULL or "best" as above.  rounds: how many times all shapes; 0: each tile shape once on few numbers, a few
+ * milliseconds even before a browser has optimized anything.  On failure the error names kernel, shape and first bad
+ * index. */
+PMOE_MUST_USE pmoe_status pmoe_self_test(const char *isa, int32_t rounds, uint64_t seed, int32_t *checks,
+                                         pmoe_error *error);
 
 /* Run the model on the test input that its file names (metadata `pmoe.golden`) and compare with the outputs and picks
  * stored there.  PMOE_E_CHECKSUM on disagreement; PMOE_OK with *checked = 0 if the file holds no golden output. */

@@ -56,7 +56,7 @@ static pmoe_status test_isa(struct self_test *test, const char *isa, pmoe_error 
     struct self_test_row *row = &test->rows[test->count];
     row->isa = isa;
     pmoe_error why;
-    pmoe_status status = pmoe_self_test(isa, (uint64_t)test->given->seed, &row->kernel_checks, &why);
+    pmoe_status status = pmoe_self_test(isa, 1, (uint64_t)test->given->seed, &row->kernel_checks, &why);
     if (status != PMOE_OK)
         return fail_at(error, isa, why);
     for (int32_t i = 0; i < test->given->models.count; i++)

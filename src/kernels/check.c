@@ -21,8 +21,18 @@ enum {
     GRID = 10,                 /* rows and outputs 0 .. 9 in all pairs: every tile shape, and one more */
     SHAPES = GRID * GRID + 12, /* then larger ones that take several tiles */
     HEIGHTS = 16,              /* positions 0 .. 15 of a convolution: every height of a tile, and more */
+    BRIEF_HEIGHTS = 8,         /* tiles 0 .. 7 of a Winograd product: the same */
+    BRIEF_WIDTHS = 6,          /* brief_width()s */
+    BRIEF_ROWS = 65,           /* of a brief walk's last shape: more than patch_gradient takes at once */
+    BRIEF_BYTES = 1 << 15,     /* for the arrays of most of its shapes */
     MOST_BLOCKS = 16,
     BORDER = 24, /* poisoned floats beside an array */
+};
+
+/* What a shape is, printed only if it fails: a page's start has no time for printf. */
+struct dims {
+    const char *form; /* of printf, for ints */
+    int32_t of[6];
 };
 
 /* One shape at a time; all its memory is given back before the next. */
@@ -30,12 +40,15 @@ struct check {
     const struct kernels *tables[2]; /* under test, and its twin or NULL */
     struct random random;
     uint64_t seed;
-    int32_t round, number;
+    int32_t round, number, shapes; /* number is 0 .. shapes - 1 */
+    int32_t brief;                 /* 1: small arrays */
     const char *kernel;
-    char dims[96];
+    struct dims dims;
     pmoe_error *error;
     void *blocks[MOST_BLOCKS];
     int32_t blocks_used;
+    unsigned char *room; /* a brief walk's blocks, as long as they fit: malloc is a large function, too */
+    size_t room_bytes, room_used;
 };
 
 /* ---- Poisoned memory ---- */
@@ -56,6 +69,11 @@ static int is_poison(const float *at)
 
 static void *take_bytes(struct check *c, size_t bytes)
 {
+    size_t rounded = (bytes | 15) + 1;
+    if (rounded <= c->room_bytes - c->room_used) {
+        c->room_used += rounded;
+        return c->room + c->room_used - rounded;
+    }
     void *block = malloc(bytes ? bytes : 1);
     if (block)
         c->blocks[c->blocks_used++] = block;
@@ -64,6 +82,7 @@ static void *take_bytes(struct check *c, size_t bytes)
 
 static void give_all(struct check *c)
 {
+    c->room_used = 0;
     while (c->blocks_used)
         free(c->blocks[--c->blocks_used]);
 }
@@ -135,10 +154,13 @@ static int take_outputs(struct check *c, size_t count, struct outputs *outputs)
 
 static pmoe_status wrong(const struct check *c, ptrdiff_t index, const char *what, double got, double want)
 {
+    char dims[96];
+    const int32_t *of = c->dims.of;
+    snprintf(dims, sizeof dims, c->dims.form, (int)of[0], (int)of[1], (int)of[2], (int)of[3], (int)of[4], (int)of[5]);
     return fail(c->error, PMOE_E_CHECKSUM,
                 "kernel %s of %s, %s: float %td %s: found %.9g, expected %.9g (seed %llu, round %d, shape %d)",
-                c->kernel, c->tables[0]->name, c->dims, index, what, got, want, (unsigned long long)c->seed,
-                (int)c->round, (int)c->number);
+                c->kernel, c->tables[0]->name, dims, index, what, got, want, (unsigned long long)c->seed, (int)c->round,
+                (int)c->number);
 }
 
 static pmoe_status verify(struct check *c, struct outputs *outputs, size_t index, struct ref want, double roundings)
@@ -180,21 +202,18 @@ struct patches {
 static void choose_shape(struct check *c, struct patches *p)
 {
     struct random *random = &c->random;
-    if (c->number < GRID * GRID) {
-        p->rows = c->number / GRID;
-        p->outs = c->number % GRID;
-        p->shape.runs = 1 + (int32_t)random_below(random, 4);
-    } else {
-        p->rows = (int32_t)random_below(random, 100);
-        p->outs = (int32_t)random_below(random, 20);
-        p->shape.runs = 1;
-    }
-    uint32_t longest = c->number < GRID * GRID ? 40 : 12;
+    const int32_t is_tile = c->number < (c->brief ? c->shapes - 1 : GRID * GRID), lanes = c->tables[0]->lanes;
+    const uint32_t longest = !is_tile ? 12 : c->brief ? 2 * (uint32_t)lanes + 1 : 40;
+    p->rows = is_tile ? c->number / GRID : c->brief ? BRIEF_ROWS : (int32_t)random_below(random, 100);
+    p->outs = is_tile ? c->number % GRID : c->brief ? GRID - 1 : (int32_t)random_below(random, 20);
+    p->shape.runs = is_tile ? 1 + (int32_t)random_below(random, c->brief ? 2 : 4) : 1;
     p->shape.run = random_below(random, 16) ? 1 + (int32_t)random_below(random, longest) : 0;
-    p->shape.step = p->shape.run + (int32_t)random_below(random, 20);
+    if (c->brief && p->rows == 1) /* vectors whole and cut short, an odd number: patch_gradient's tiles */
+        p->shape.runs = 3, p->shape.run = lanes + 1;
+    p->shape.step = p->shape.run + (int32_t)random_below(random, c->brief ? 3 : 20);
     p->floats = (size_t)p->shape.runs * (size_t)p->shape.run;
-    snprintf(c->dims, sizeof c->dims, "%d rows, %d outputs, %d runs of %d, step %d", (int)p->rows, (int)p->outs,
-             (int)p->shape.runs, (int)p->shape.run, (int)p->shape.step);
+    c->dims = (struct dims){"%d rows, %d outputs, %d runs of %d, step %d",
+                            {p->rows, p->outs, p->shape.runs, p->shape.run, p->shape.step}};
 }
 
 /* Patches one behind the other, poison between their runs; the last one ends where the array ends. */
@@ -283,119 +302,7 @@ static pmoe_status check_patch_forward(struct check *c)
     return verify_untouched(c, &y);
 }
 
-/* ---- Convolutions ---- */
-
-struct maps {
-    struct conv_shape shape;
-    int32_t images, first, count;
-    const float **x; /* [images] */
-    int32_t *at;     /* [pixels][taps] */
-    struct array zeros;
-};
-
-/* Each height of a tile and 1 to 4 vectors of outputs; taps anywhere in the map and outside. */
-static void choose_maps(struct check *c, struct maps *m)
-{
-    struct random *random = &c->random;
-    int32_t lanes = c->tables[0]->lanes, vectors = c->number / HEIGHTS % 5;
-    m->count = c->number % HEIGHTS;
-    m->shape = (struct conv_shape){.pixels = 1 + (int32_t)random_below(random, 8),
-                                   .taps = 1 + (int32_t)random_below(random, 5),
-                                   .channels = 1 + (int32_t)random_below(random, 9),
-                                   .outs = vectors * lanes - (int32_t)random_below(random, (uint32_t)lanes)};
-    m->shape.outs = vectors ? m->shape.outs : 0;
-    m->shape.y_pixel = m->shape.outs + (ptrdiff_t)random_below(random, 3);
-    m->shape.y_image = m->shape.pixels * m->shape.y_pixel + (ptrdiff_t)random_below(random, 3);
-    m->first = (int32_t)random_below(random, (uint32_t)(2 * m->shape.pixels));
-    m->images = (m->first + m->count) / m->shape.pixels + 1;
-    snprintf(c->dims, sizeof c->dims, "%d positions from %d, %d pixels, %d taps of %d, %d outputs", (int)m->count,
-             (int)m->first, (int)m->shape.pixels, (int)m->shape.taps, (int)m->shape.channels, (int)m->shape.outs);
-}
-
-/* Maps of runs of `channels` floats with poison between them; the last one ends where the array ends. */
-static int take_maps(struct check *c, struct maps *m)
-{
-    enum { RUNS = 6 };
-    choose_maps(c, m);
-    struct random *random = &c->random;
-    size_t run = (size_t)m->shape.channels, step = run + 1, entries = (size_t)(m->shape.pixels * m->shape.taps);
-    struct array data;
-    m->x = take_bytes(c, (size_t)m->images * sizeof *m->x);
-    m->at = take_bytes(c, entries * sizeof *m->at);
-    if (!m->x || !m->at || !take_input(c, (size_t)m->images * RUNS * step - 1, &data) || !take_input(c, run, &m->zeros))
-        return 0;
-    for (int32_t i = 0; i < m->images * RUNS; i++)
-        fill(c, data.at + (size_t)i * step, run);
-    for (int32_t i = 0; i < m->images; i++)
-        m->x[i] = data.at + random_below(random, (uint32_t)i + 1) * RUNS * step;
-    plant_nan(c, data.at, run);
-    int outside = random_below(random, 3) != 0;
-    for (size_t i = 0; i < entries; i++)
-        m->at[i] = outside && random_below(random, 3) == 0 ? -1 : (int32_t)(random_below(random, RUNS) * step);
-    memset(m->zeros.at, 0, run * sizeof(float));
-    m->shape.zeros = outside ? m->zeros.at : NULL;
-    m->shape.at = m->at;
-    return 1;
-}
-
-static float *take_conv_panels(struct check *c, const struct kernels *kernels, size_t floats, int32_t outs,
-                               const float *w)
-{
-    size_t count = conv_panels_count(kernels, floats, outs);
-    float *panels = take_aligned(c, count);
-    if (panels)
-        conv_pack_panels(kernels, floats, outs, w, panels);
-    return panels;
-}
-
-/* Float of position q, which is a pixel of an image. */
-static size_t position_at(const struct maps *m, int32_t q)
-{
-    return (size_t)(q / m->shape.pixels * m->shape.y_image + q % m->shape.pixels * m->shape.y_pixel);
-}
-
-static pmoe_status check_conv_forward(struct check *c)
-{
-    struct maps m;
-    struct array w, bias, add;
-    struct outputs y;
-    if (!take_maps(c, &m))
-        return no_memory(c);
-    const struct conv_shape *shape = &m.shape;
-    size_t floats = (size_t)(shape->taps * shape->channels), outs = (size_t)shape->outs;
-    size_t all = m.count ? position_at(&m, m.first + m.count - 1) + outs : 0;
-    if (!take_filled(c, floats * outs, &w) || !take_filled(c, outs, &bias) || !take_filled(c, all, &add) ||
-        !take_outputs(c, all, &y))
-        return no_memory(c);
-    plant_nan(c, w.at, shape->zeros ? 0 : w.count);
-    plant_nan(c, bias.at, bias.count);
-    plant_nan(c, add.at, add.count);
-    const float *biases = random_below(&c->random, 2) ? bias.at : NULL;
-    int32_t relu = (int32_t)random_below(&c->random, 2), added = (int32_t)random_below(&c->random, 3);
-    for (int t = 0; t < 2 && c->tables[t]; t++) {
-        const float *panels = take_conv_panels(c, c->tables[t], floats, shape->outs, w.at);
-        if (!panels)
-            return no_memory(c);
-        for (int32_t i = 0; i < m.count && added == 2; i++) {
-            size_t at = position_at(&m, m.first + i);
-            memcpy(y.of[t].at + at, add.at + at, outs * sizeof(float));
-        }
-        c->tables[t]->conv_forward(y.of[t].at, m.x, m.first, m.count, shape, panels, biases,
-                                   added == 2 ? y.of[t].at
-                                   : added    ? add.at
-                                              : NULL,
-                                   relu);
-    }
-    for (int32_t i = 0; i < m.count; i++)
-        for (int32_t o = 0; o < shape->outs; o++) {
-            int32_t q = m.first + i;
-            size_t at = position_at(&m, q) + (size_t)o;
-            struct ref want = ref_conv_forward(m.x[q / shape->pixels], q % shape->pixels, shape, w.at, biases,
-                                               added ? add.at + at : NULL, o, relu);
-            TRY(verify(c, &y, at, want, (double)floats + 2)); /* one product, a sum from the bias on, the addend */
-        }
-    return verify_untouched(c, &y);
-}
+#include "check_conv.h"
 
 static pmoe_status check_patch_gradient(struct check *c)
 {
@@ -427,7 +334,7 @@ static pmoe_status check_patch_gradient(struct check *c)
 static pmoe_status check_gated_sum(struct check *c)
 {
     int32_t rows = (int32_t)random_below(&c->random, 20), count = c->number;
-    snprintf(c->dims, sizeof c->dims, "%d rows of %d", (int)rows, (int)count);
+    c->dims = (struct dims){"%d rows of %d", {rows, count}};
     struct array x, gate;
     struct outputs y;
     if (!take_filled(c, (size_t)rows * (size_t)count, &x) || !take_filled(c, (size_t)rows, &gate) ||
@@ -447,7 +354,7 @@ static pmoe_status check_gated_sum(struct check *c)
 static pmoe_status check_scale_shift(struct check *c)
 {
     int32_t rows = (int32_t)random_below(&c->random, 6), count = c->number, relu = (int32_t)random_below(&c->random, 2);
-    snprintf(c->dims, sizeof c->dims, "%d rows of %d", (int)rows, (int)count);
+    c->dims = (struct dims){"%d rows of %d", {rows, count}};
     struct array x, scale, shift;
     struct outputs y;
     if (!take_filled(c, (size_t)rows * (size_t)count, &x) || !take_filled(c, (size_t)count, &scale) ||
@@ -467,7 +374,7 @@ static pmoe_status check_scale_shift(struct check *c)
 static pmoe_status check_relu(struct check *c)
 {
     size_t count = (size_t)c->number;
-    snprintf(c->dims, sizeof c->dims, "%zu floats", count);
+    c->dims = (struct dims){"%d floats", {c->number}};
     struct array x;
     struct outputs y;
     if (!take_filled(c, count, &x) || !take_outputs(c, count, &y))
@@ -483,7 +390,7 @@ static pmoe_status check_relu(struct check *c)
 static pmoe_status check_axpy(struct check *c)
 {
     size_t count = (size_t)c->number;
-    snprintf(c->dims, sizeof c->dims, "%zu floats", count);
+    c->dims = (struct dims){"%d floats", {c->number}};
     struct array x, before;
     struct outputs y;
     if (!take_filled(c, count, &x) || !take_filled(c, count, &before) || !take_outputs(c, count, &y))
@@ -505,7 +412,7 @@ static pmoe_status check_register_rounds(struct check *c)
 {
     static const int32_t widths[] = {2, 3, 8, 10, 12, 1};
     int32_t sums = widths[c->number % 6], rounds = c->number % 13, lanes = sums > 1 ? c->tables[0]->lanes : 0;
-    snprintf(c->dims, sizeof c->dims, "%d rounds of %d sums", (int)rounds, (int)sums);
+    c->dims = (struct dims){"%d rounds of %d sums", {rounds, sums}};
     struct outputs y;
     if (!take_outputs(c, (size_t)lanes, &y))
         return no_memory(c);
@@ -524,33 +431,62 @@ static pmoe_status check_register_rounds(struct check *c)
 
 /* ---- The walk ---- */
 
-/* A kernel in the list without a check_ function above does not compile. */
+/* How many of each kernel's shapes a brief walk takes: all tiles (a gradient's have no rows of their own) and one shape
+ * of many rows; all lengths up to some vectors; each number of sums in registers. */
+enum {
+    brief_patch_forward = GRID * GRID + 1,
+    brief_patch_gradient = 3 * GRID + 1,
+    brief_conv_forward = HEIGHTS * 7,
+    brief_winograd_input = 2 * BRIEF_WIDTHS,
+    brief_winograd_multiply = BRIEF_HEIGHTS * 5,
+    brief_winograd_output = 4 * BRIEF_WIDTHS,
+    brief_gated_sum = 20,
+    brief_relu = 20,
+    brief_scale_shift = 20,
+    brief_axpy = 20,
+    brief_register_rounds = 6,
+};
+
+/* A kernel in the list without a check_ function and a brief_ count above does not compile. */
 static const struct {
     const char *kernel;
     pmoe_status (*check)(struct check *c);
+    int32_t brief_shapes;
 } checkers[] = {
-#define K(kernel, arguments) {#kernel, check_##kernel},
+#define K(kernel, arguments) {#kernel, check_##kernel, brief_##kernel},
 #include "kernel_list.h"
 };
+
+/* All shapes of one round, or the brief walk's. */
+static pmoe_status walk(struct check *c, int32_t *checks)
+{
+    for (size_t k = 0; k < sizeof checkers / sizeof *checkers; k++) {
+        c->shapes = c->brief ? checkers[k].brief_shapes : SHAPES;
+        for (c->number = 0; c->number < c->shapes; c->number++, ++*checks) {
+            c->kernel = checkers[k].kernel;
+            c->random = random_at(c->seed, RANDOM_CHECK, ((uint64_t)c->round * 64 + k) * SHAPES + (uint64_t)c->number);
+            pmoe_status status = checkers[k].check(c);
+            give_all(c);
+            TRY(status);
+        }
+    }
+    return PMOE_OK;
+}
 
 pmoe_status kernels_check(const struct kernels *kernels, const struct kernels *twin, uint64_t seed, int32_t rounds,
                           int32_t *checks, pmoe_error *error)
 {
-    struct check c = {.tables = {kernels, twin}, .seed = seed, .error = error};
+    struct check c = {.tables = {kernels, twin}, .seed = seed, .error = error, .brief = rounds == 0};
+    pmoe_status status = PMOE_OK;
     int32_t done = 0;
-    for (c.round = 0; c.round < rounds; c.round++)
-        for (size_t k = 0; k < sizeof checkers / sizeof *checkers; k++)
-            for (c.number = 0; c.number < SHAPES; c.number++, done++) {
-                c.kernel = checkers[k].kernel;
-                c.random = random_at(seed, RANDOM_CHECK, ((uint64_t)c.round * 64 + k) * SHAPES + (uint64_t)c.number);
-                pmoe_status status = checkers[k].check(&c);
-                give_all(&c);
-                if (status != PMOE_OK)
-                    return status;
-            }
-    if (checks)
+    c.room = c.brief ? malloc(BRIEF_BYTES) : NULL;
+    c.room_bytes = c.room ? BRIEF_BYTES : 0;
+    for (; !status && (c.round < rounds || (c.brief && c.round == 0)); c.round++)
+        status = walk(&c, &done);
+    free(c.room);
+    if (checks && !status)
         *checks = done;
-    return PMOE_OK;
+    return status;
 }
 
 const struct kernels *kernels_twin(const struct kernels *kernels)

@@ -8,6 +8,13 @@ static int32_t whole_vectors(const struct check *c, int32_t count)
     return (count + lanes - 1) / lanes * lanes;
 }
 
+/* Channels or outputs of a shape: in a brief walk around one vector and two, else as many as its number. */
+static int32_t choose_width(const struct check *c)
+{
+    const int32_t lanes = c->tables[0]->lanes, brief[BRIEF_WIDTHS] = {0, 1, lanes - 1, lanes, lanes + 1, 2 * lanes + 1};
+    return c->brief ? brief[c->number / 2 % BRIEF_WIDTHS] : c->number / 2;
+}
+
 /* Roundings in a line of F(4, 3): winograd.h. */
 static double line_roundings(const struct check *c, int32_t m, double fused, double unfused, double of_2)
 {
@@ -17,9 +24,9 @@ static double line_roundings(const struct check *c, int32_t m, double fused, dou
 static pmoe_status check_winograd_input(struct check *c)
 {
     enum { RUNS = 12 };
-    const int32_t m = c->number % 2 ? 2 : 4, channels = c->number / 2, whole = whole_vectors(c, channels);
+    const int32_t m = c->number % 2 ? 2 : 4, channels = choose_width(c), whole = whole_vectors(c, channels);
     const int32_t points = (m + 2) * (m + 2), step = whole + (int32_t)random_below(&c->random, 3);
-    snprintf(c->dims, sizeof c->dims, "F(%d, 3), %d channels, step %d", (int)m, (int)channels, (int)step);
+    c->dims = (struct dims){"F(%d, 3), %d channels, step %d", {m, channels, step}};
     struct array data;
     struct outputs v;
     const float *x[36];
@@ -48,7 +55,7 @@ static int take_strip(struct check *c, int32_t tiles, int32_t outs, struct winog
     struct random *random = &c->random;
     const int32_t whole = whole_vectors(c, outs);
     *s = (struct winograd_strip){.points = 1 + (int32_t)random_below(random, 3),
-                                 .channels = (int32_t)random_below(random, 10)};
+                                 .channels = (int32_t)random_below(random, c->brief ? 4 : 10)};
     s->v_row = s->channels + (ptrdiff_t)random_below(random, 3);
     s->v_point = tiles * s->v_row + (ptrdiff_t)random_below(random, 3);
     s->m_row = whole + (ptrdiff_t)random_below(random, 3);
@@ -70,7 +77,8 @@ static int take_strip(struct check *c, int32_t tiles, int32_t outs, struct winog
 
 static pmoe_status check_winograd_multiply(struct check *c)
 {
-    const int32_t lanes = c->tables[0]->lanes, tiles = c->number % 16, vectors = c->number / 16;
+    const int32_t lanes = c->tables[0]->lanes, heights = c->brief ? BRIEF_HEIGHTS : HEIGHTS;
+    const int32_t tiles = c->number % heights, vectors = c->number / heights;
     const int32_t outs = vectors ? vectors * lanes - (int32_t)random_below(&c->random, (uint32_t)lanes) : 0;
     struct winograd_strip s;
     struct array v, w;
@@ -79,8 +87,7 @@ static pmoe_status check_winograd_multiply(struct check *c)
         !take_outputs(c, tiles ? (size_t)((s.points - 1) * s.m_point + (tiles - 1) * s.m_row + vectors * lanes) : 0,
                       &m))
         return no_memory(c);
-    snprintf(c->dims, sizeof c->dims, "%d tiles, %d points, %d channels, %d outputs", (int)tiles, (int)s.points,
-             (int)s.channels, (int)outs);
+    c->dims = (struct dims){"%d tiles, %d points, %d channels, %d outputs", {tiles, s.points, s.channels, outs}};
     for (int t = 0; t < 2 && c->tables[t]; t++) {
         struct kernels table = *c->tables[t];
         table.conv_vecs = table.winograd_vecs;
@@ -104,16 +111,17 @@ static pmoe_status check_winograd_multiply(struct check *c)
 static pmoe_status check_winograd_output(struct check *c)
 {
     struct random *random = &c->random;
-    const int32_t m = c->number % 2 ? 2 : 4, outs = c->number / 2, whole = whole_vectors(c, outs);
+    const int32_t m = c->number % 2 ? 2 : 4, outs = choose_width(c), whole = whole_vectors(c, outs);
     const int32_t points = (m + 2) * (m + 2), step = whole + (int32_t)random_below(random, 3);
     struct map_part part = {.high = 1 + (int32_t)random_below(random, (uint32_t)m + 1),
                             .wide = 1 + (int32_t)random_below(random, (uint32_t)m + 1),
                             .pixel = outs + (ptrdiff_t)random_below(random, 3)};
+    if (c->brief && c->number < 2 * BRIEF_WIDTHS) /* a whole tile */
+        part.high = part.wide = m;
     part.row = m * part.pixel + (ptrdiff_t)random_below(random, 3);
     const int32_t high = part.high < m ? part.high : m, wide = part.wide < m ? part.wide : m;
     const size_t all = outs ? (size_t)((high - 1) * part.row + (wide - 1) * part.pixel + outs) : 0;
-    snprintf(c->dims, sizeof c->dims, "F(%d, 3), %d outputs, %d x %d pixels", (int)m, (int)outs, (int)part.high,
-             (int)part.wide);
+    c->dims = (struct dims){"F(%d, 3), %d outputs, %d x %d pixels", {m, outs, part.high, part.wide}};
     struct array from, bias, add;
     struct outputs y;
     if (!take_input(c, (size_t)((points - 1) * step + whole), &from) || !take_filled(c, (size_t)outs, &bias) ||

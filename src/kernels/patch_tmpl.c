@@ -115,29 +115,43 @@ INLINE void tile(const int R, const int P, const int O, float *y, const float *c
     finish(R, P * O, sums, y, bias, call);
 }
 
-/* `panels` panels of `outs` outputs each for one tile of rows. */
+/* `panels` panels of O outputs each for one tile of R rows. */
+#define NEXT(P, O) y += P * O, w += P * O * call->patch_floats, bias = bias ? bias + P * O : NULL, panels -= P
+#define FITS(R, O) ((O) <= VF_TILE_OUTS && (R) <= TILE_ROWS(O))
+#define TILE(R, O)                                                                                                     \
+    APART void run_##R##_##O(int32_t panels, float *y, const float *const *x, const float *w, const float *bias,       \
+                             const struct call *call)                                                                  \
+    {                                                                                                                  \
+        if (FITS(R, O) && R <= PAIR_ROWS(O))                                                                           \
+            for (; panels > 1; NEXT(2, O))                                                                             \
+                tile(R, 2, O, y, x, w, bias, call);                                                                    \
+        if (FITS(R, O))                                                                                                \
+            for (; panels > 0; NEXT(1, O))                                                                             \
+                tile(R, 1, O, y, x, w, bias, call);                                                                    \
+    }
+#define TILES(O) TILE(1, O) TILE(2, O) TILE(3, O) TILE(4, O) TILE(5, O) TILE(6, O) TILE(7, O) TILE(8, O)
+#define ALL_TILES TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8)
+ALL_TILES
+_Static_assert(VF_TILE_ROWS <= 8 && VF_TILE_OUTS <= 8, "ALL_TILES lists shapes up to 8 x 8");
+#undef TILE
+#undef NEXT
+
 static void run_panels(int32_t panels, int32_t rows, int32_t outs, float *y, const float *const *x, const float *w,
                        const float *bias, const struct call *call)
 {
-#define NEXT(P, O) y += P * O, w += P * O * call->patch_floats, bias = bias ? bias + P * O : NULL, panels -= P
 #define TILE(R, O)                                                                                                     \
     case R * 16 + O:                                                                                                   \
-        if (O <= VF_TILE_OUTS && R <= PAIR_ROWS(O))                                                                    \
-            for (; panels > 1; NEXT(2, O))                                                                             \
-                tile(R, 2, O, y, x, w, bias, call);                                                                    \
-        if (O <= VF_TILE_OUTS && R <= TILE_ROWS(O))                                                                    \
-            for (; panels > 0; NEXT(1, O))                                                                             \
-                tile(R, 1, O, y, x, w, bias, call);                                                                    \
+        if (FITS(R, O))                                                                                                \
+            run_##R##_##O(panels, y, x, w, bias, call);                                                                \
         break;
-#define TILES(O) TILE(1, O) TILE(2, O) TILE(3, O) TILE(4, O) TILE(5, O) TILE(6, O) TILE(7, O) TILE(8, O)
     switch (rows * 16 + outs) {
-        TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8)
+        ALL_TILES
     }
-#undef TILES
 #undef TILE
-#undef NEXT
+#undef TILES
+#undef ALL_TILES
+#undef FITS
 }
-_Static_assert(VF_TILE_ROWS <= 8 && VF_TILE_OUTS <= 8, "run_panels lists shapes up to 8 x 8");
 _Static_assert(TILE_ROWS(VF_TILE_OUTS) >= 1, "the widest panel must have a tile");
 
 void KFN(patch_forward)(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows, struct patch_shape shape,

@@ -34,4 +34,12 @@ extern const struct kernels KFN(kernels);
 #define EACH(i, count) _Pragma("GCC unroll 32") for (int i = 0; i < (count); i++)
 #endif
 
+/* One tile a function where an engine compiles function by function at the first call, and again when it was called
+ * often: only the tiles that a model meets cost a page's start.  Elsewhere the compiler may merge them. */
+#if defined(__wasm__)
+#define APART static __attribute__((noinline))
+#else
+#define APART INLINE
+#endif
+
 #endif

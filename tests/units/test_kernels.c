@@ -43,12 +43,14 @@ static void test_every_isa_passes(void **state)
             if (kernels_check(kernels, kernels_twin(kernels), seed, 3, &checks, &error) != PMOE_OK)
                 fail_msg("%s", error.text);
             assert_true(checks > 1000);
+            if (kernels_check(kernels, kernels_twin(kernels), seed, 0, &checks, &error) != PMOE_OK)
+                fail_msg("briefly: %s", error.text);
+            assert_in_range(checks, 100, 1000);
         }
 }
 
-static void test_wrong_kernels_are_caught(void **state)
+static void wrong_kernels_are_caught(int32_t rounds)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof wrong_kernels / sizeof *wrong_kernels; i++) {
         struct kernels table = *kernels_at(0);
         const char *name = "";
@@ -60,13 +62,96 @@ static void test_wrong_kernels_are_caught(void **state)
     }
 #include "kernels/kernel_list.h"
         pmoe_error error = {0};
-        if (kernels_check(&table, NULL, 1, 1, NULL, &error) != PMOE_E_CHECKSUM)
+        if (kernels_check(&table, NULL, 1, rounds, NULL, &error) != PMOE_E_CHECKSUM)
             fail_msg("%s was not caught", wrong_kernels[i].what);
         assert_int_equal(error.status, PMOE_E_CHECKSUM);
         assert_non_null(strstr(error.text, name));
         assert_non_null(strstr(error.text, "of wrong"));
         assert_non_null(strstr(error.text, "(seed 1, round 0, shape "));
     }
+}
+
+static void test_wrong_kernels_are_caught(void **state)
+{
+    (void)state;
+    wrong_kernels_are_caught(1);
+}
+
+/* With the seed of a page's start. */
+static void test_wrong_kernels_are_caught_briefly(void **state)
+{
+    (void)state;
+    wrong_kernels_are_caught(0);
+}
+
+/* Wrong for one shape of a call only: that one must be among the walk's. */
+static struct {
+    int32_t rows, outs;
+} wrong_shape;
+
+static void forward_wrong_for_one_shape(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows,
+                                        struct patch_shape shape, const float *panels, const float *bias, int32_t outs,
+                                        int32_t relu)
+{
+    kernels_at(0)->patch_forward(y, y_step, x, rows, shape, panels, bias, outs, relu);
+    if (rows == wrong_shape.rows && outs == wrong_shape.outs)
+        y[(rows - 1) * y_step + outs - 1] = 1e9f;
+}
+
+static void gradient_wrong_for_one_width(float *dw, const float *const *x, int32_t rows, struct patch_shape shape,
+                                         const float *dy, ptrdiff_t dy_step, int32_t outs)
+{
+    kernels_at(0)->patch_gradient(dw, x, rows, shape, dy, dy_step, outs);
+    if (outs == wrong_shape.outs && shape.runs > 0 && shape.run > 0)
+        dw[0] = 1e9f;
+}
+
+static void conv_wrong_for_one_shape(float *y, const float *const *x, int32_t first, int32_t count,
+                                     const struct conv_shape *shape, const float *panels, const float *bias,
+                                     const float *add, int32_t relu)
+{
+    const struct kernels *right = kernels_at(0);
+    right->conv_forward(y, x, first, count, shape, panels, bias, add, relu);
+    if (count == wrong_shape.rows && (shape->outs + right->lanes - 1) / right->lanes == wrong_shape.outs)
+        y[first / shape->pixels * shape->y_image + first % shape->pixels * shape->y_pixel] = 1e9f;
+}
+
+static void winograd_wrong_for_one_shape(float *m, const float *v, const float *panels,
+                                         const struct winograd_strip *strip, int32_t tiles, int32_t outs)
+{
+    const struct kernels *right = kernels_at(0);
+    right->winograd_multiply(m, v, panels, strip, tiles, outs);
+    if (tiles == wrong_shape.rows && (outs + right->lanes - 1) / right->lanes == wrong_shape.outs)
+        m[0] = 1e9f;
+}
+
+static void test_every_tile_of_maps_is_walked_briefly(void **state)
+{
+    (void)state;
+    struct kernels conv = *kernels_at(0), winograd = *kernels_at(0);
+    conv.conv_forward = conv_wrong_for_one_shape;
+    winograd.winograd_multiply = winograd_wrong_for_one_shape;
+    for (wrong_shape.rows = 1; wrong_shape.rows <= 12; wrong_shape.rows++)
+        for (wrong_shape.outs = 1; wrong_shape.outs <= 6; wrong_shape.outs++) {
+            pmoe_error error = {0};
+            assert_int_equal(kernels_check(&conv, NULL, 1, 0, NULL, &error), PMOE_E_CHECKSUM);
+            if (wrong_shape.rows <= 6 && wrong_shape.outs <= 4)
+                assert_int_equal(kernels_check(&winograd, NULL, 1, 0, NULL, &error), PMOE_E_CHECKSUM);
+        }
+}
+
+static void test_every_tile_is_walked_briefly(void **state)
+{
+    (void)state;
+    struct kernels forward = *kernels_at(0), gradient = *kernels_at(0);
+    forward.patch_forward = forward_wrong_for_one_shape;
+    gradient.patch_gradient = gradient_wrong_for_one_width;
+    for (wrong_shape.rows = 1; wrong_shape.rows <= 8; wrong_shape.rows++)
+        for (wrong_shape.outs = 1; wrong_shape.outs <= 8; wrong_shape.outs++) {
+            pmoe_error error = {0};
+            assert_int_equal(kernels_check(&forward, NULL, 1, 0, NULL, &error), PMOE_E_CHECKSUM);
+            assert_int_equal(kernels_check(&gradient, NULL, 1, 0, NULL, &error), PMOE_E_CHECKSUM);
+        }
 }
 
 /* Right to the bound, but in another order of summation. */
@@ -83,20 +168,26 @@ static void test_another_order_is_caught_by_the_twin(void **state)
     pmoe_error error = {0};
     table.axpy = axpy_in_double;
     assert_int_equal(kernels_check(&table, NULL, 1, 1, NULL, &error), PMOE_OK);
+    assert_int_equal(kernels_check(&table, kernels_at(0), 1, 0, NULL, &error), PMOE_E_CHECKSUM);
     assert_int_equal(kernels_check(&table, kernels_at(0), 1, 1, NULL, &error), PMOE_E_CHECKSUM);
     assert_non_null(strstr(error.text, "axpy"));
     assert_non_null(strstr(error.text, "twin"));
 }
 
-static void test_self_test_names_an_unknown_isa(void **state)
+static void test_self_test_names_what_it_refuses(void **state)
 {
     (void)state;
     pmoe_error error = {0};
     int32_t checks = 0;
-    assert_int_equal(pmoe_self_test("abacus", 1, &checks, &error), PMOE_E_ARGUMENT);
+    assert_int_equal(pmoe_self_test("abacus", 1, 1, &checks, &error), PMOE_E_ARGUMENT);
     assert_non_null(strstr(error.text, "\"abacus\""));
-    assert_int_equal(pmoe_self_test(NULL, 1, &checks, &error), PMOE_OK);
-    assert_true(checks > 0);
+    assert_int_equal(pmoe_self_test(NULL, -1, 1, &checks, &error), PMOE_E_ARGUMENT);
+    assert_non_null(strstr(error.text, "found -1"));
+    for (int32_t rounds = 0; rounds <= 1; rounds++) {
+        int32_t before = checks;
+        assert_int_equal(pmoe_self_test(NULL, rounds, 1, &checks, &error), PMOE_OK);
+        assert_true(checks > before);
+    }
 }
 
 /* ---- Results do not depend on how the work is cut ---- */
@@ -247,8 +338,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_isa_passes),
         cmocka_unit_test(test_wrong_kernels_are_caught),
+        cmocka_unit_test(test_wrong_kernels_are_caught_briefly),
+        cmocka_unit_test(test_every_tile_is_walked_briefly),
+        cmocka_unit_test(test_every_tile_of_maps_is_walked_briefly),
         cmocka_unit_test(test_another_order_is_caught_by_the_twin),
-        cmocka_unit_test(test_self_test_names_an_unknown_isa),
+        cmocka_unit_test(test_self_test_names_what_it_refuses),
         cmocka_unit_test(test_forward_does_not_depend_on_neighbours),
         cmocka_unit_test(test_gradient_does_not_depend_on_blocks),
         cmocka_unit_test(test_split_is_even),

@@ -18,12 +18,14 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-export async function openBrowser() {
+/** @param {import('puppeteer-core').LaunchOptions} [options] */
+export async function openBrowser(options = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'pmoe-browser-'));
   const browser = await puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     userDataDir: profile,
     args: FLAGS,
+    ...options,
   });
   return {
     browser,

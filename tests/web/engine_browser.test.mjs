@@ -38,9 +38,9 @@ let origin = '';
 before(async () => {
     server = createServer((request, response) => {
         const path = new URL(request.url ?? '/', 'http://localhost').pathname;
-        const isWorker = path.startsWith('/web/');
+        const isWorker = path.endsWith('/worker.js');
         const file = new URL(`.${path}`, ROOT);
-        const known = /^\/(web\/engine|build\/wasm)\/[\w-]+\.(js|wasm)$/.test(path) && existsSync(file);
+        const known = /^\/(web\/engine|build\/wasm(?:\/bench)?)\/[\w-]+\.(js|wasm)$/.test(path) && existsSync(file);
         /** @type {Answer} */
         const { status = 200, type, body, headers } = ODD[path] ?? (known ? { body: readFileSync(file) } : { status: 404, body: HTML });
         // A worker is under the policy it was served with, so the page without wasm gets workers without, too.
@@ -70,7 +70,7 @@ async function inPage(calls, page = '/') {
         await tab.goto(origin + page);
         return await tab.evaluate(async (list) => {
             const { EngineClient } = await import(/** @type {string} */ ('/web/engine/client.js'));
-            const client = new EngineClient('/web/engine/worker.js');
+            const client = new EngineClient('/build/wasm/worker.js');
             try {
                 const results = [];
                 for (const [op, args] of list) {
@@ -122,8 +122,23 @@ test('a web page and half a file in place of modules are named; the last variant
     assert.match(simd.reason, /simd variant: this browser does not accept it/);
 });
 
+test('a module that was given and is none gives way to the next, which is fetched', async () => {
+    const { results, message } = await inPage([['start', { variant: 'relaxed', threads: 1, wasmUrl: '/build/wasm/', wasmBytes: { relaxed: [] } }]]);
+    assert.ok(results, message);
+    assert.equal(results[0].variant, 'simd');
+    assert.match(results[0].demoted[0].reason, /relaxed variant: expected a WebAssembly module .*, found an empty file/);
+});
+
+test('the benchmark is loaded by the worker in one file', async () => {
+    const open = { step: 'open', groups: ['heads'], batches: [1], seconds: 0 };
+    const { results, message } = await inPage([start('simd', '/build/wasm/bench/'), ['bench', open]]);
+    assert.ok(results, message);
+    assert.ok(results[1].titles.includes('heads head, batch 1'));
+});
+
 /** @type {[string, [string, any][], string, RegExp][]} */
 const FAILURES = [
+    ['a benchmark of nothing known', [start('simd', '/build/wasm/bench/'), ['bench', { step: 'open', groups: ['all'] }]], 'bad-args', /^groups: expected a list of layers/],
     ['modules that are not there', [start('auto', '/nowhere/')], 'fetch', /scalar variant \(\/nowhere\/pmoe-scalar.wasm\): the server answered 404/],
     ['modules of another origin', [start('auto', 'https://example.org/wasm/')], 'bad-args', /expected a URL of http:\/\/127.*, found one of https:\/\/example.org/],
     ['a model that is not there', [start('scalar'), open('/models/none')], 'fetch', /model "small" \(\/models\/none\): the server answered 404/],

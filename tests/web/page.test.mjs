@@ -485,6 +485,45 @@ pageTest('at 320 pixels nothing scrolls sideways and every target is 44 pixels',
   assert.deepEqual(small, []);
 });
 
+for (const hash of ['', '#threads=1', '#wasm=simd-threads&threads=1', '#wasm=simd-threads&threads=2', '#wasm=scalar'])
+  pageTest(`the module that is fetched ahead is the one that runs: "${hash}"`, { hash }, async (page) => {
+    const [modules, variant] = await page.evaluate(() => [
+      performance.getEntriesByType('resource').flatMap(({ name }) => /[^/]*\.wasm$/.exec(name) ?? []),
+      document.documentElement.dataset.engine,
+    ]);
+    assert.deepEqual(modules, [`pmoe-${variant}.wasm`]);
+  });
+
+test('a module that the page cannot fetch is fetched by the worker', async () => {
+  const page = await chromium.browser.newPage();
+  await page.evaluateOnNewDocument(() => {
+    const real = window.fetch;
+    window.fetch = (url, ...more) => (String(url).endsWith('.wasm') ? Promise.resolve(new Response('later', { status: 503 })) : real(url, ...more));
+  });
+  await page.goto(server.url);
+  await untilLive(page);
+  assert.match(await textOf(page, '#engine-line'), /^engine: wasm relaxed(-threads)?,/);
+  assert.equal(await textOf(page, '#alert'), '');
+  await page.close();
+});
+
+test('an address that changes while the page starts is the one that is shown', async () => {
+  const { page: meant } = await openPage(chromium.browser, `${server.url}#set=mosaic10&index=3`);
+  await untilLive(meant);
+  const page = await chromium.browser.newPage();
+  await page.setRequestInterception(true);
+  page.on('request', async (request) => {
+    if (request.url().endsWith('mosaic-joint.safetensors')) await page.evaluate(() => (location.hash = '#set=mosaic10&index=3'));
+    request.continue();
+  });
+  await page.goto(server.url);
+  await page.waitForSelector('.result[data-model="pmoe10"][data-class="3"]');
+  assert.deepEqual(await said(page), await said(meant));
+  assert.deepEqual(await tablePicks(page), await tablePicks(meant));
+  assert.equal(await textOf(page, '#alert'), '');
+  for (const each of [meant, page]) await each.close();
+});
+
 test('a missing model leaves the recorded result and says what is missing', async () => {
   const page = await chromium.browser.newPage();
   await page.setRequestInterception(true);

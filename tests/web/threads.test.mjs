@@ -289,7 +289,7 @@ async function ask(url, start) {
         return await page.evaluate(
             async ({ start, pixels }) => {
                 const { EngineClient } = await import(/** @type {string} */ ('/web/engine/client.js'));
-                const client = new EngineClient('/web/engine/worker.js');
+                const client = new EngineClient('/build/wasm/worker.js');
                 const state = await client.call('start', { wasmUrl: '/build/wasm/', ...start });
                 const large = await client.call('open', { name: 'large', url: '/large.safetensors' });
                 await client.call('open', { name: 'cnn10', url: '/weights/mosaic10-cnn.safetensors' });

@@ -38,8 +38,8 @@ test('letters go on after Z', () => {
 });
 
 test('the state of an address: typed, ranged, and what is unknown is reported', () => {
-  assert.deepEqual(readState('').state, { wasm: 'auto', set: 'mosaic', model: '', seed: 1, index: 0 });
-  assert.deepEqual(readState('#wasm=simd&seed=12&index=7').state, { wasm: 'simd', set: 'mosaic', model: '', seed: 12, index: 7 });
+  assert.deepEqual(readState('').state, { wasm: 'auto', threads: 0, set: 'mosaic', model: '', seed: 1, index: 0 });
+  assert.deepEqual(readState('#wasm=simd&seed=12&index=7').state, { wasm: 'simd', threads: 0, set: 'mosaic', model: '', seed: 12, index: 7 });
   for (const bad of ['seed=-1', 'seed=1.5', 'seed=2147483648', 'seed=', 'index=1e3', 'wasm=SIMD', 'set=cifar', 'model=cnn']) {
     const { state, problems } = readState(`#${bad}`);
     assert.deepEqual(state, readState('').state, bad);

@@ -38,11 +38,14 @@
 import { EngineError } from './error.js';
 import { looksLikeHtml } from './fetch.js';
 
+const BEST = 0; // a NULL isa
+const BRIEFLY = 0; // rounds
 const SELF_TEST_SEED = 1n;
 const OK = 0;
 const POINTER_BYTES = 4;
 const SHARED_MEMORY = { initial: 32, maximum: 4096, shared: true }; // pages, as the Makefile links them
 const THREAD_START_MS = 20000; // errors come at once; this is for silence
+const TEXT_BYTES = 1 << 14; // for most descriptions
 
 const MISMATCH = 'checksum mismatch'; // pmoe_status_name(PMOE_E_CHECKSUM)
 
@@ -200,14 +203,15 @@ export class Core {
 
     /**
      * Text of a function that works like snprintf.
-     * @param {(text: number, capacity: number) => number} print
+     * @param {(text: number, capacity: number) => number} print @param {number} [capacity]  of the first attempt
+     * @returns {string}
      */
-    #text(print) {
-        const length = print(0, 0);
-        return this.#with([length + 1], 'a description', (text) => {
-            print(text, length + 1);
-            return new TextDecoder().decode(this.#bytes(text, length).slice());
+    #text(print, capacity = TEXT_BYTES) {
+        const { length, text } = this.#with([capacity], 'a description', (at) => {
+            const length = print(at, capacity);
+            return { length, text: length < capacity ? new TextDecoder().decode(this.#bytes(at, length).slice()) : '' };
         });
+        return length < capacity ? text : this.#text(print, length + 1);
     }
 
     /** What modules that add exports of their own call them with: bench.js. */
@@ -267,7 +271,7 @@ export class Core {
     /** @returns {number} how many checks were made; throws if a kernel disagrees with the oracle */
     selfTest() {
         return this.#with([POINTER_BYTES], 'the self-test', (checks) => {
-            this.#checked('pmoe_self_test', 0, SELF_TEST_SEED, checks);
+            this.#checked('pmoe_self_test', BEST, BRIEFLY, SELF_TEST_SEED, checks);
             return this.#ints(checks, 1)[0];
         });
     }

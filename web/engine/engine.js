@@ -28,11 +28,11 @@
  */
 import { Core, GoldenError } from './core.js';
 import { EngineError } from './error.js';
-import { VARIANTS, accepts, threadsRefused } from './features.js';
+import { VARIANTS, accepts, candidates, isThreaded, threadsRefused } from './features.js';
 import { fetchBytes } from './fetch.js';
 
 const WASM_CAP = 4 << 20;
-const MOST_THREADS = 4; // unless more are asked for
+const MOST_UNASKED = 4; // threads, unless more are asked for
 
 /** @param {string} what @param {unknown} error */
 function within(what, error) {
@@ -54,10 +54,9 @@ export class PmoeEngine {
      * @returns {Promise<StartResult>}
      */
     async start({ variant, ...source }, signal) {
-        const tried = variant === 'auto' ? VARIANTS : VARIANTS.slice(VARIANTS.indexOf(variant));
         /** @type {{variant: Variant, reason: string}[]} */
         const demoted = [];
-        const running = await this.#firstThatRuns(tried, source, demoted, signal, async (candidate) => this.#reopen(candidate));
+        const running = await this.#firstThatRuns(candidates(variant), source, demoted, signal, async (candidate) => this.#reopen(candidate));
         this.#source = source;
         await this.#replace(running, demoted);
         return this.#state(running);
@@ -94,7 +93,7 @@ export class PmoeEngine {
     async #load(variant, { wasmUrl, wasmBytes, threads = 0 }, signal) {
         const what = `The ${variant} variant`;
         if (!accepts(variant)) throw new EngineError('not-wasm', `${what}: this browser does not have its instructions`);
-        const threaded = variant.endsWith('-threads');
+        const threaded = isThreaded(variant);
         const refused = threaded && threadsRefused(threads);
         if (refused) throw new EngineError('not-wasm', `${what}: ${refused}`);
         const given = wasmBytes?.[variant];
@@ -104,7 +103,7 @@ export class PmoeEngine {
             : await fetchBytes(`${wasmUrl}pmoe-${variant}.wasm`, { what, cap: WASM_CAP, signal });
         const core = await Core.load(bytes, what, threaded);
         const oneThread = threaded ? 'no model is open for which more would pay' : 'this variant has no more';
-        const more = threaded ? (threads || Math.min(navigator.hardwareConcurrency, MOST_THREADS)) - 1 : 0;
+        const more = threaded ? (threads || Math.min(navigator.hardwareConcurrency, MOST_UNASKED)) - 1 : 0;
         try {
             return { variant, core, checks: core.selfTest(), wasmBytes: bytes.length, models: new Map(), threads: 1, oneThread, more };
         } catch (error) {

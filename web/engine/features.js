@@ -36,10 +36,29 @@ export function accepts(variant) {
     return WebAssembly.validate(new Uint8Array(variant.startsWith('simd') ? SIMD : RELAXED));
 }
 
-/** @param {number} wanted  0: as it pays @returns {string} why there is one thread only, or '' */
-export function threadsRefused(wanted) {
+/** @param {Variant} variant */
+export function isThreaded(variant) {
+    return variant.endsWith('-threads');
+}
+
+/** @param {Variant|'auto'} wanted @returns {readonly Variant[]} what to try, best first */
+export function candidates(wanted) {
+    return wanted === 'auto' ? VARIANTS : VARIANTS.slice(VARIANTS.indexOf(wanted));
+}
+
+/** @param {number} wanted  0: as it pays @param {boolean} [inWorker] @returns {string} why there is one thread only, or '' */
+export function threadsRefused(wanted, inWorker = !('document' in globalThis) && !!globalThis.Worker) {
     if (wanted === 1) return 'one thread was asked for';
     if (!globalThis.crossOriginIsolated) return 'the page is not cross-origin isolated, since its server does not send COOP and COEP';
-    if ('document' in globalThis || !globalThis.Worker) return 'only workers can have threads, and not in every browser';
+    if (!inWorker) return 'only workers can have threads, and not in every browser';
     return wanted || globalThis.navigator?.hardwareConcurrency > 1 ? '' : 'this browser reports one CPU';
+}
+
+/**
+ * The variant that a worker of this page will run if its file loads and computes what it should.
+ * @param {Variant|'auto'} wanted @param {number} threads @returns {Variant}
+ */
+export function likelyVariant(wanted, threads) {
+    const runs = (/** @type {Variant} */ variant) => accepts(variant) && !(isThreaded(variant) && threadsRefused(threads, true));
+    return candidates(wanted).find(runs) ?? 'scalar';
 }

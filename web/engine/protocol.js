@@ -16,7 +16,7 @@
  * @typedef {object} StartArgs
  * @property {Variant|'auto'} variant   'auto': the best that this browser accepts and that passes the self-test
  * @property {string} [wasmUrl]         folder with the pmoe-VARIANT.wasm, ends in '/' ...
- * @property {Partial<Record<Variant, ArrayBuffer>>} [wasmBytes]  ... or the files themselves
+ * @property {Partial<Record<Variant, ArrayBuffer>>} [wasmBytes]  ... and the files that need no fetching
  *                                      A variant that does not run here gives way to the next of VARIANTS (features.js).
  *                                      A second 'start' opens all models again in the new variant
  * @property {number} [threads]         of a variant for threads, 1 to 16; 0, the default: one per CPU, 4 at most, once a

@@ -37,9 +37,14 @@ export function decimalsForValues(values) {
   return Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(largest))));
 }
 
+/** @type {Intl.NumberFormat[]} by decimals: making one takes longer than a hundred uses */
+const formats = [];
+
 /** @param {number} value  @param {number} decimals  @returns {string} with a true minus sign */
-export const fixed = (value, decimals) =>
-  value.toLocaleString('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).replace('-', '\u2212');
+export function fixed(value, decimals) {
+  formats[decimals] ??= new Intl.NumberFormat('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  return formats[decimals].format(value).replace('-', '\u2212');
+}
 
 /** @param {number} bytes */
 export const kibibytes = (bytes) => `${count(Math.round(bytes / 1024))} KiB`;

@@ -90,7 +90,8 @@ async function attempt(act) {
 }
 
 function remember() {
-  history.replaceState(null, '', location.pathname + location.search + writeState(state));
+  const hash = writeState(state);
+  if (hash !== location.hash) history.replaceState(null, '', location.pathname + location.search + hash);
 }
 
 /* ---- the engine --------------------------------------------------------------------------------------------------- */
@@ -106,14 +107,17 @@ listener.died = (error) => {
   stopped(error);
 };
 
-/** @param {Promise<import('./session.js').Session>} opening */
+/** @param {Promise<import('./session.js').Opened>} opening */
 async function start(opening) {
-  const opened = (session = await opening);
-  await loadBoard(() => {
-    showEngine(opened);
-    showModels();
-    for (const tool of parts.tools) tool.disabled = false;
-  });
+  const opened = await opening;
+  session = opened.session;
+  for (const tool of parts.tools) tool.disabled = false;
+  const { set: asked, seed, index } = opened.asked;
+  if (asked !== state.set || seed !== state.seed || index !== state.index) return chooseSet(state.set); /* the address changed */
+  showModels();
+  const shown = loadBoard(opened);
+  showEngine(opened.session);
+  await shown;
 }
 
 /** @param {unknown} error */
@@ -233,19 +237,18 @@ const sampleOrigin = (patch, label) => ({ sample: label, whole: state.set === 'm
 
 /**
  * The board that the address names.
- * @param {() => void} [meanwhile]  done while its answer is being worked out, and before that is shown
+ * @param {import('./session.js').Opened} [known]  it and its answers, if they are here already
  */
-async function loadBoard(meanwhile = () => {}) {
+async function loadBoard(known) {
   if (!session) return;
-  const { pixels, truth } = await session.board(set(), state.seed, state.index);
+  const { pixels, truth } = known?.board ?? (await session.board(set(), state.seed, state.index));
   board.pixels = pixels;
   board.truth = { label: session.model(set().models[0].id).classes[truth.label], patch: truth.patch };
   board.origins.fill('sample');
   board.note = '';
   remember();
   closeOverlays();
-  changed();
-  meanwhile();
+  changed(known?.predictions);
   const mine = version;
   const labels = await Promise.all(truth.digits.map(async (index) => (await session?.sampleDigit(index))?.label ?? 0));
   if (mine !== version) return; /* someone draws already */
@@ -336,27 +339,28 @@ function showBoard(empty) {
 
 /* ---- answers ------------------------------------------------------------------------------------------------------ */
 
-function changed() {
+/** @param {import('../engine/protocol.js').Prediction[]} [known]  the answers to what the board shows now */
+function changed(known) {
   version++;
   timing?.abort();
   clearTimeout(restTimer);
   clearTimeout(speakTimer);
   const empty = emptyCells(board.pixels);
   showBoard(empty);
-  if (!empty.length) return void answer();
+  if (!empty.length) return void answer(known);
   predictions = null;
   showAnswers();
   speakTimer = window.setTimeout(() => speak(parts.status.textContent ?? ''), SPEAK_MS);
 }
 
-async function answer() {
+/** @param {import('../engine/protocol.js').Prediction[]} [known] */
+async function answer(known) {
   if (answering) return;
   answering = true;
   try {
-    for (let seen = -1; seen !== version && session; ) {
+    for (let seen = -1; seen !== version && session; known = undefined) {
       seen = version;
-      const pixels = board.pixels.slice();
-      const found = await session.predict(set(), pixels);
+      const found = known ?? (await session.predict(set(), board.pixels.slice()));
       if (emptyCells(board.pixels).length) break;
       predictions = found;
       showAnswers();

@@ -47,7 +47,7 @@ export function findSet(id) {
 const base = new URL('../../', import.meta.url);
 
 export const URLS = {
-  worker: new URL('web/engine/worker.js', base),
+  worker: new URL('build/wasm/worker.js', base),
   wasm: new URL('build/wasm/', base).href,
   images: new URL('weights/samples/digits-images-idx3-ubyte', base).href,
   labels: new URL('weights/samples/digits-labels-idx1-ubyte', base).href,

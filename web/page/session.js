@@ -2,15 +2,27 @@
  * The engine as the page sees it: one worker with one wasm variant, the sheet of digits and the models opened so far.
  * Files are fetched here, beside the start of the worker, so that neither waits for the other.  No DOM.
  *
+ * @typedef {import('../engine/protocol.js').Prediction} Prediction
  * @typedef {import('../engine/protocol.js').StartResult} StartResult
+ * @typedef {import('../engine/protocol.js').Truth} Truth
  * @typedef {import('../engine/protocol.js').OpenResult} OpenResult
+ * @typedef {import('../engine/protocol.js').Variant} Variant
  * @typedef {import('./models.js').BoardSet} BoardSet
  * @typedef {Pick<import('./state.js').State, 'wasm'|'threads'>} Engine
  * @typedef {(got: number, all: number) => void} OnProgress  bytes so far, of those announced
+ *
+ * @typedef {object} Opened           a session whose models have answered their first board
+ * @property {Session} session
+ * @property {{set: string, seed: number, index: number}} asked  the board that was asked for
+ * @property {{pixels: Uint8Array<ArrayBuffer>, truth: Truth}} board
+ * @property {Prediction[]} predictions
  */
 import { EngineClient } from '../engine/client.js';
+import { likelyVariant } from '../engine/features.js';
 import { URLS } from './models.js';
 import { STRINGS } from './strings.js';
+
+const SMALL = 1 << 18; /* bytes; such files come in one piece, because reading streams takes a starting page longer */
 
 /**
  * @param {string} url
@@ -23,7 +35,13 @@ async function fetchFile(url, onBytes, onSize) {
     throw new Error(STRINGS.fetchFailed(name));
   });
   if (!response.ok || !response.body) throw new Error(STRINGS.fetchStatus(name, response.status));
-  onSize(Number(response.headers.get('Content-Length') ?? 0));
+  const size = Number(response.headers.get('Content-Length') ?? 0);
+  onSize(size);
+  if (size && size <= SMALL) {
+    const bytes = await response.arrayBuffer();
+    onBytes(bytes.byteLength);
+    return bytes;
+  }
   /** @type {BlobPart[]} */
   const parts = [];
   for (const reader = response.body.getReader(); ; ) {
@@ -33,6 +51,24 @@ async function fetchFile(url, onBytes, onSize) {
     onBytes(value.length);
   }
   return new Blob(parts).arrayBuffer();
+}
+
+/**
+ * The module of the variant that will run if all goes well.  If it does not come, the worker asks again and says why.
+ * @param {Engine} engine
+ * @returns {Promise<Partial<Record<Variant, ArrayBuffer>>>}
+ */
+async function fetchModule({ wasm, threads }) {
+  const variant = likelyVariant(wasm, threads);
+  const response = await fetch(`${URLS.wasm}pmoe-${variant}.wasm`).catch(() => null);
+  const bytes = response?.ok ? await response.arrayBuffer().catch(() => null) : null;
+  return bytes ? { [variant]: bytes } : {};
+}
+
+/** @template T  @param {Promise<T>} promise  @returns {Promise<T>} it; a failure is told by whoever waits for it later */
+function later(promise) {
+  promise.catch(() => {});
+  return promise;
 }
 
 /** @param {OnProgress} onProgress  @returns {(url: string) => Promise<ArrayBuffer>} counting over all its calls */
@@ -50,52 +86,67 @@ export class Session {
   samples = 0;
 
   /**
-   * Start the worker and load what the first prediction needs, all at once.
-   * @param {Engine} engine
-   * @param {BoardSet} set
+   * Start the worker and have the board of `state` composed and answered.  All files are fetched at once, and every
+   * request is made as soon as those before it have been made: the worker never waits for a reply to be read.
+   * @param {import('./state.js').State} state
+   * @param {BoardSet} set  the one that `state` names
    * @param {OnProgress} onProgress
    * @param {(error: Error) => void} onDied  the worker was lost; this session is of no more use
+   * @returns {Promise<Opened>}
    */
-  static async open(engine, set, onProgress, onDied) {
+  static async open(state, set, onProgress, onDied) {
+    const { seed, index } = state;
     const session = new Session();
     session.#client.addEventListener('died', (event) => onDied(/** @type {any} */ (event).error));
     const load = fetcher(onProgress);
+    const module = fetchModule(state);
+    const sheet = later(Promise.all([load(URLS.images), load(URLS.labels)]));
+    const weights = set.models.map((model) => later(load(URLS.weights(model))));
+    /** @type {Promise<unknown>[]} */
+    const replies = [];
     try {
-      await Promise.all([session.start(engine), session.#openSheet(load), session.#openModels(set, load)]);
-      return session;
+      replies.push(later(session.start(state, await module)));
+      replies.push(later(session.#openSheet(...(await sheet))));
+      const composed = later(session.board(set, seed, index));
+      for (const [i, model] of set.models.entries()) replies.push(later(session.#openModel(model, await weights[i])));
+      const board = await composed;
+      const predictions = await session.predict(set, board.pixels);
+      await Promise.all(replies);
+      return { session, asked: { set: set.id, seed, index }, board, predictions };
     } catch (error) {
+      const [first = error] = (await Promise.allSettled(replies)).flatMap((reply) => ('reason' in reply ? [reply.reason] : []));
       session.#client.dispose();
-      throw error;
+      throw first;
     }
   }
 
-  /** Run this variant; models stay open.  @param {Engine} engine */
-  async start({ wasm, threads }) {
-    this.started = await this.#client.call('start', { variant: wasm, threads, wasmUrl: URLS.wasm });
+  /**
+   * Run this variant; models stay open.
+   * @param {Engine} engine
+   * @param {Partial<Record<Variant, ArrayBuffer>>} [wasmBytes]  modules that are here already; given up
+   */
+  async start({ wasm, threads }, wasmBytes = {}) {
+    const transfer = Object.values(wasmBytes);
+    this.started = await this.#client.call('start', { variant: wasm, threads, wasmUrl: URLS.wasm, wasmBytes }, { transfer });
   }
 
-  /** @param {(url: string) => Promise<ArrayBuffer>} load */
-  async #openSheet(load) {
-    const [images, labels] = await Promise.all([load(URLS.images), load(URLS.labels)]);
+  /** @param {ArrayBuffer} images  @param {ArrayBuffer} labels */
+  async #openSheet(images, labels) {
     this.samples = (await this.#client.call('samples', { images, labels }, { transfer: [images, labels] })).count;
   }
 
-  /** @param {BoardSet} set  @param {(url: string) => Promise<ArrayBuffer>} load */
-  async #openModels(set, load) {
-    const missing = set.models.filter((model) => !this.#opened.has(model.id));
-    await Promise.all(
-      missing.map(async (model) => {
-        const bytes = await load(URLS.weights(model));
-        const opened = await this.#client.call('open', { name: model.id, bytes }, { transfer: [bytes] });
-        this.#opened.set(model.id, opened);
-        if (opened.engine) this.started = opened.engine;
-      }),
-    );
+  /** @param {import('./models.js').ModelEntry} model  @param {ArrayBuffer} bytes */
+  async #openModel(model, bytes) {
+    const opened = await this.#client.call('open', { name: model.id, bytes }, { transfer: [bytes] });
+    this.#opened.set(model.id, opened);
+    if (opened.engine) this.started = opened.engine;
   }
 
   /** @param {BoardSet} set  @param {OnProgress} onProgress */
-  openModels(set, onProgress) {
-    return this.#openModels(set, fetcher(onProgress));
+  async openModels(set, onProgress) {
+    const load = fetcher(onProgress);
+    const missing = set.models.filter((model) => !this.#opened.has(model.id));
+    await Promise.all(missing.map(async (model) => this.#openModel(model, await load(URLS.weights(model)))));
   }
 
   /** @param {string} id  of an open model */
