@@ -115,7 +115,8 @@ size_t pmoe_run_bytes(const pmoe_run *run);
 
 /* Let the run's passes use so many threads, the caller included; 0: one per CPU that this process may use; at most 256.
  * They belong to the run, sleep between passes and end with it.  They come from the system, what they need to work from
- * the allocator, beside pmoe_run_bytes.  Used only where they pay, and no result depends on them.  On failure the run keeps what it had. */
+ * the allocator, beside pmoe_run_bytes.  Used only where they pay, and no result depends on them.  On failure the run
+ * keeps what it had. */
 PMOE_MUST_USE pmoe_status pmoe_run_threads(pmoe_run *run, int32_t threads, pmoe_error *error);
 
 /* logits [batch][outputs] from images [batch][height][width][channels].  PMOE_E_ARGUMENT if batch is not 1..max_batch.

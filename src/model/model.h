@@ -100,9 +100,9 @@ struct pmoe_run {
     float *scratch;          /* of convolutions; in own_scratch once threads need more than one does */
     size_t scratch_floats;
     void *own_scratch;
-    float *by_patch;         /* router scores as the kernel leaves them, [now * n][k] */
-    const float *images;     /* of the part under way; afterwards of the last one */
-    int32_t expert;          /* under way; its outputs begin at this row of the group's */
+    float *by_patch;     /* router scores as the kernel leaves them, [now * n][k] */
+    const float *images; /* of the part under way; afterwards of the last one */
+    int32_t expert;      /* under way; its outputs begin at this row of the group's */
     int32_t expert_row;
     float *scores[GRAPH_MAX_LAYERS];  /* routers: [batch][k][n] */
     int32_t *picks[GRAPH_MAX_LAYERS]; /* groups: [batch][k][l] patches; mixtures: [batch][kept] experts */

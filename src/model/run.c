@@ -18,7 +18,7 @@ enum {
 
 /* What layers need at most, for one image. */
 struct run_sizes {
-    size_t rows, given, by_patch;  /* for each image */
+    size_t rows, given, by_patch; /* for each image */
     size_t copies, stack;         /* in all */
 };
 

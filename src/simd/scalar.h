@@ -7,9 +7,9 @@
  *                   sums, inputs and one weight may take
  *     VF_PAIR_ROWS  patch_forward: tiles of so few rows take two panels at once
  *     VF_GRADIENT_* patch_gradient: outputs, and vectors along the patch
- *     VF_CONV_*     conv_forward: most pixels and most vectors of outputs (a panel's width) of a tile, and the registers
- *                   that its sums, inputs and weights may take
- *     VF_WINOGRAD_* winograd_multiply: the same for tiles of a map and vectors of outputs
+ *     VF_CONV_*     conv_forward: most pixels and most vectors of outputs (a panel's width) of a tile, and the
+ * registers that its sums, inputs and weights may take VF_WINOGRAD_* winograd_multiply: the same for tiles of a map and
+ * vectors of outputs
  *
  * Tile sizes belong to the number of registers, so they live here; they were chosen by measuring (kernels/SPEED.md).
  *
