@@ -1,5 +1,11 @@
-/* A part of check.c, on its own for length: the stages of Winograd convolutions.  What lies behind the last channel or
- * output of a row up to a whole vector is written as zeros by the first two and never used by the last. */
+/* The checks of the stages of Winograd convolutions.  What lies behind the last channel or output of a row up to a
+ * whole vector is written as zeros by the first two and never used by the last. */
+#include "check_parts.h"
+
+#include "../base/error.h"
+#include "pack.h"
+
+#include <string.h>
 
 /* Floats in whole vectors. */
 static int32_t whole_vectors(const struct check *c, int32_t count)
@@ -21,7 +27,7 @@ static double line_roundings(const struct check *c, int32_t m, double fused, dou
     return m == 2 ? of_2 : c->tables[0]->fused == 1 ? fused : unfused;
 }
 
-static pmoe_status check_winograd_input(struct check *c)
+pmoe_status check_winograd_input(struct check *c)
 {
     enum { RUNS = 12 };
     const int32_t m = c->number % 2 ? 2 : 4, channels = choose_width(c), whole = whole_vectors(c, channels);
@@ -30,12 +36,12 @@ static pmoe_status check_winograd_input(struct check *c)
     struct array data;
     struct outputs v;
     const float *x[36];
-    if (!take_input(c, (size_t)(RUNS * (channels + 1) - 1), &data) ||
-        !take_outputs(c, (size_t)((points - 1) * step + whole), &v))
-        return no_memory(c);
+    if (!check_take_input(c, (size_t)(RUNS * (channels + 1) - 1), &data) ||
+        !check_take_outputs(c, (size_t)((points - 1) * step + whole), &v))
+        return check_no_memory(c);
     for (int32_t i = 0; i < RUNS; i++)
-        fill(c, data.at + i * (channels + 1), (size_t)channels);
-    plant_nan(c, data.at, (size_t)channels);
+        check_fill(c, data.at + i * (channels + 1), (size_t)channels);
+    check_plant_nan(c, data.at, (size_t)channels);
     for (int32_t i = 0; i < points; i++)
         x[i] = data.at + (int32_t)random_below(&c->random, RUNS) * (channels + 1);
     for (int t = 0; t < 2 && c->tables[t]; t++)
@@ -43,9 +49,9 @@ static pmoe_status check_winograd_input(struct check *c)
     for (int32_t p = 0; p < points; p++)
         for (int32_t i = 0; i < whole; i++) {
             struct ref want = i < channels ? ref_winograd_input(x, m, p, i) : (struct ref){0, 0};
-            TRY(verify(c, &v, (size_t)(p * step + i), want, 2 * line_roundings(c, m, 2, 4, 1)));
+            TRY(check_verify(c, &v, (size_t)(p * step + i), want, 2 * line_roundings(c, m, 2, 4, 1)));
         }
-    return verify_untouched(c, &v);
+    return check_untouched(c, &v);
 }
 
 /* Rows of V with poison between them, weights [point][whole vectors of outputs][channel]. */
@@ -62,38 +68,38 @@ static int take_strip(struct check *c, int32_t tiles, int32_t outs, struct winog
     s->m_point = tiles * s->m_row + (ptrdiff_t)random_below(random, 3);
     s->w_point = (ptrdiff_t)whole * s->channels;
     size_t extent = tiles ? (size_t)((s->points - 1) * s->v_point + (tiles - 1) * s->v_row + s->channels) : 0;
-    if (!take_input(c, extent, v) || !take_input(c, (size_t)(s->points * s->w_point), w))
+    if (!check_take_input(c, extent, v) || !check_take_input(c, (size_t)(s->points * s->w_point), w))
         return 0;
     memset(w->at, 0, w->count * sizeof(float));
     for (int32_t p = 0; p < s->points; p++) {
-        fill(c, w->at + p * s->w_point, (size_t)outs * (size_t)s->channels);
+        check_fill(c, w->at + p * s->w_point, (size_t)outs * (size_t)s->channels);
         for (int32_t t = 0; t < tiles; t++)
-            fill(c, v->at + p * s->v_point + t * s->v_row, (size_t)s->channels);
+            check_fill(c, v->at + p * s->v_point + t * s->v_row, (size_t)s->channels);
     }
-    plant_nan(c, v->at, tiles ? (size_t)s->channels : 0);
-    plant_nan(c, w->at, (size_t)outs * (size_t)s->channels);
+    check_plant_nan(c, v->at, tiles ? (size_t)s->channels : 0);
+    check_plant_nan(c, w->at, (size_t)outs * (size_t)s->channels);
     return 1;
 }
 
-static pmoe_status check_winograd_multiply(struct check *c)
+pmoe_status check_winograd_multiply(struct check *c)
 {
-    const int32_t lanes = c->tables[0]->lanes, heights = c->brief ? BRIEF_HEIGHTS : HEIGHTS;
+    const int32_t lanes = c->tables[0]->lanes, heights = c->brief ? BRIEF_HEIGHTS : CHECK_HEIGHTS;
     const int32_t tiles = c->number % heights, vectors = c->number / heights;
     const int32_t outs = vectors ? vectors * lanes - (int32_t)random_below(&c->random, (uint32_t)lanes) : 0;
     struct winograd_strip s;
     struct array v, w;
     struct outputs m;
     if (!take_strip(c, tiles, outs, &s, &v, &w) ||
-        !take_outputs(c, tiles ? (size_t)((s.points - 1) * s.m_point + (tiles - 1) * s.m_row + vectors * lanes) : 0,
-                      &m))
-        return no_memory(c);
+        !check_take_outputs(
+            c, tiles ? (size_t)((s.points - 1) * s.m_point + (tiles - 1) * s.m_row + vectors * lanes) : 0, &m))
+        return check_no_memory(c);
     c->dims = (struct dims){"%d tiles, %d points, %d channels, %d outputs", {tiles, s.points, s.channels, outs}};
     for (int t = 0; t < 2 && c->tables[t]; t++) {
         struct kernels table = *c->tables[t];
         table.conv_vecs = table.winograd_vecs;
-        float *panels = take_aligned(c, w.count);
+        float *panels = check_take_aligned(c, w.count);
         if (!panels)
-            return no_memory(c);
+            return check_no_memory(c);
         for (int32_t p = 0; p < s.points; p++)
             conv_pack_panels(&table, (size_t)s.channels, outs, w.at + p * s.w_point, panels + p * s.w_point);
         table.winograd_multiply(m.of[t].at, v.at, panels, &s, tiles, outs);
@@ -102,13 +108,14 @@ static pmoe_status check_winograd_multiply(struct check *c)
     for (int32_t p = 0; p < s.points; p++)
         for (int32_t t = 0; t < tiles; t++)
             for (int32_t o = 0; o < vectors * lanes; o++)
-                TRY(verify(c, &m, (size_t)(p * s.m_point + t * s.m_row + o),
-                           ref_patch_forward(v.at + p * s.v_point + t * s.v_row, row, w.at + p * s.w_point, NULL, o, 0),
-                           s.channels));
-    return verify_untouched(c, &m);
+                TRY(check_verify(
+                    c, &m, (size_t)(p * s.m_point + t * s.m_row + o),
+                    ref_patch_forward(v.at + p * s.v_point + t * s.v_row, row, w.at + p * s.w_point, NULL, o, 0),
+                    s.channels));
+    return check_untouched(c, &m);
 }
 
-static pmoe_status check_winograd_output(struct check *c)
+pmoe_status check_winograd_output(struct check *c)
 {
     struct random *random = &c->random;
     const int32_t m = c->number % 2 ? 2 : 4, outs = choose_width(c), whole = whole_vectors(c, outs);
@@ -124,14 +131,15 @@ static pmoe_status check_winograd_output(struct check *c)
     c->dims = (struct dims){"F(%d, 3), %d outputs, %d x %d pixels", {m, outs, part.high, part.wide}};
     struct array from, bias, add;
     struct outputs y;
-    if (!take_input(c, (size_t)((points - 1) * step + whole), &from) || !take_filled(c, (size_t)outs, &bias) ||
-        !take_filled(c, all, &add) || !take_outputs(c, all, &y))
-        return no_memory(c);
+    if (!check_take_input(c, (size_t)((points - 1) * step + whole), &from) ||
+        !check_take_filled(c, (size_t)outs, &bias) || !check_take_filled(c, all, &add) ||
+        !check_take_outputs(c, all, &y))
+        return check_no_memory(c);
     for (int32_t p = 0; p < points; p++)
-        fill(c, from.at + p * step, (size_t)outs);
-    plant_nan(c, from.at, (size_t)outs);
-    plant_nan(c, bias.at, bias.count);
-    plant_nan(c, add.at, add.count);
+        check_fill(c, from.at + p * step, (size_t)outs);
+    check_plant_nan(c, from.at, (size_t)outs);
+    check_plant_nan(c, bias.at, bias.count);
+    check_plant_nan(c, add.at, add.count);
     const float *biases = random_below(random, 2) ? bias.at : NULL;
     const int32_t relu = (int32_t)random_below(random, 2), added = (int32_t)random_below(random, 3);
     for (int t = 0; t < 2 && c->tables[t]; t++) {
@@ -151,7 +159,7 @@ static pmoe_status check_winograd_output(struct check *c)
             ptrdiff_t at = i / wide * part.row + i % wide * part.pixel + o;
             struct ref want = ref_winograd_output(from.at + o, step, m, i / wide * m + i % wide,
                                                   biases ? biases + o : NULL, added ? add.at + at : NULL, relu);
-            TRY(verify(c, &y, (size_t)at, want, 2 * line_roundings(c, m, 3, 4, 2) + 2)); /* bias and addend */
+            TRY(check_verify(c, &y, (size_t)at, want, 2 * line_roundings(c, m, 3, 4, 2) + 2)); /* bias and addend */
         }
-    return verify_untouched(c, &y);
+    return check_untouched(c, &y);
 }

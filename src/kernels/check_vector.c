@@ -1,0 +1,103 @@
+/* The checks of the kernels over vectors and rows, and of the one that measures. */
+#include "check_parts.h"
+
+#include "../base/error.h"
+
+#include <math.h>
+#include <string.h>
+
+pmoe_status check_gated_sum(struct check *c)
+{
+    int32_t rows = (int32_t)random_below(&c->random, 20), count = c->number;
+    c->dims = (struct dims){"%d rows of %d", {rows, count}};
+    struct array x, gate;
+    struct outputs y;
+    if (!check_take_filled(c, (size_t)rows * (size_t)count, &x) || !check_take_filled(c, (size_t)rows, &gate) ||
+        !check_take_outputs(c, (size_t)count, &y))
+        return check_no_memory(c);
+    check_plant_nan(c, x.at, x.count);
+    check_plant_nan(c, gate.at, gate.count);
+    const float *gates = random_below(&c->random, 2) ? gate.at : NULL;
+    float scale = 1 / (1 + random_uniform(&c->random));
+    for (int t = 0; t < 2 && c->tables[t]; t++)
+        c->tables[t]->gated_sum(y.of[t].at, x.at, gates, scale, rows, count);
+    for (int32_t i = 0; i < count; i++) /* a product, a sum over the rows, the scale */
+        TRY(check_verify(c, &y, (size_t)i, ref_gated_sum(x.at, gates, scale, rows, count, i), 1 + rows + 1));
+    return check_untouched(c, &y);
+}
+
+pmoe_status check_scale_shift(struct check *c)
+{
+    int32_t rows = (int32_t)random_below(&c->random, 6), count = c->number, relu = (int32_t)random_below(&c->random, 2);
+    c->dims = (struct dims){"%d rows of %d", {rows, count}};
+    struct array x, scale, shift;
+    struct outputs y;
+    if (!check_take_filled(c, (size_t)rows * (size_t)count, &x) || !check_take_filled(c, (size_t)count, &scale) ||
+        !check_take_filled(c, (size_t)count, &shift) || !check_take_outputs(c, x.count, &y))
+        return check_no_memory(c);
+    check_plant_nan(c, x.at, x.count);
+    check_plant_nan(c, scale.at, scale.count);
+    check_plant_nan(c, shift.at, shift.count);
+    for (int t = 0; t < 2 && c->tables[t]; t++)
+        c->tables[t]->scale_shift(y.of[t].at, x.at, scale.at, shift.at, rows, count, relu);
+    for (size_t i = 0; i < x.count; i++) /* product and sum */
+        TRY(check_verify(c, &y, i,
+                         ref_scale_shift(x.at[i], scale.at[i % (size_t)count], shift.at[i % (size_t)count], relu), 2));
+    return check_untouched(c, &y);
+}
+
+pmoe_status check_relu(struct check *c)
+{
+    size_t count = (size_t)c->number;
+    c->dims = (struct dims){"%d floats", {c->number}};
+    struct array x;
+    struct outputs y;
+    if (!check_take_filled(c, count, &x) || !check_take_outputs(c, count, &y))
+        return check_no_memory(c);
+    check_plant_nan(c, x.at, count);
+    for (int t = 0; t < 2 && c->tables[t]; t++)
+        c->tables[t]->relu(y.of[t].at, x.at, count);
+    for (size_t i = 0; i < count; i++)
+        TRY(check_verify(c, &y, i, ref_relu(x.at[i]), 0));
+    return check_untouched(c, &y);
+}
+
+pmoe_status check_axpy(struct check *c)
+{
+    size_t count = (size_t)c->number;
+    c->dims = (struct dims){"%d floats", {c->number}};
+    struct array x, before;
+    struct outputs y;
+    if (!check_take_filled(c, count, &x) || !check_take_filled(c, count, &before) || !check_take_outputs(c, count, &y))
+        return check_no_memory(c);
+    check_plant_nan(c, x.at, count);
+    check_plant_nan(c, before.at, count);
+    float a = 2 * random_uniform(&c->random) - 1;
+    for (int t = 0; t < 2 && c->tables[t]; t++) {
+        memcpy(y.of[t].at, before.at, count * sizeof(float));
+        c->tables[t]->axpy(y.of[t].at, a, x.at, count);
+    }
+    for (size_t i = 0; i < count; i++) /* product and sum */
+        TRY(check_verify(c, &y, i, ref_axpy(before.at[i], a, x.at[i]), 2));
+    return check_untouched(c, &y);
+}
+
+/* v(i, r) = 2 + (16 i + j - 2) / 2^r.  With so few rounds every sum of those is a float exactly. */
+pmoe_status check_register_rounds(struct check *c)
+{
+    static const int32_t widths[] = {2, 3, 8, 10, 12, 1};
+    int32_t sums = widths[c->number % 6], rounds = c->number % 13, lanes = sums > 1 ? c->tables[0]->lanes : 0;
+    c->dims = (struct dims){"%d rounds of %d sums", {rounds, sums}};
+    struct outputs y;
+    if (!check_take_outputs(c, (size_t)lanes, &y))
+        return check_no_memory(c);
+    for (int t = 0; t < 2 && c->tables[t]; t++)
+        c->tables[t]->register_rounds(y.of[t].at, rounds, sums);
+    for (int32_t lane = 0; lane < lanes; lane++) {
+        struct ref want = {0, 0};
+        for (int32_t i = 0; i < sums; i++)
+            want.value += 2 + ldexp(16 * i + lane - 2, -rounds);
+        TRY(check_verify(c, &y, (size_t)lane, want, 0));
+    }
+    return check_untouched(c, &y);
+}
