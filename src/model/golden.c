@@ -4,7 +4,7 @@
  *   {"seed": 3, "logits": [..], "bounds": [..], "picks": [[..], ..]}
  * The input is noise from random_at(seed, RANDOM_GOLDEN, 0), multiples of 1/255.  Logits come from the double-precision
  * oracle (train/oracle.h), bounds are ten standard deviations of float rounding, and the seed is one whose routing no
- * rounding can change; train/save.c writes them. */
+ * rounding can change and that moves some logit far from zero; train/save.c writes them. */
 #include "golden.h"
 
 #include "../base/error.h"

@@ -10,6 +10,7 @@
 #include "oracle.h"
 #include "recipe.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +21,8 @@ enum {
     TRAIN_TEXT_BYTES = 2048,
     GOLDEN_TEXT_BYTES = 65536,
     GOLDEN_DEVIATIONS = 10, /* of rounding that a golden output allows */
-    GOLDEN_TRIES = 200,     /* seeds tried for an input whose routing no rounding can change */
+    GOLDEN_TELLING = 1000,  /* of what it allows, the least that one of its logits must be: zeros tell nothing */
+    GOLDEN_TRIES = 200,     /* seeds tried for an input that tells and whose routing no rounding can change */
 };
 
 /* ---- Golden outputs ---- */
@@ -77,7 +79,15 @@ static double *weights_as_doubles(const pmoe_trainer *trainer, const double **po
     return values;
 }
 
-/* An empty text means that no input was found whose routing is beyond doubt: equal routers, as before training. */
+static int tells(const pmoe_trainer *trainer, const struct oracle *oracle)
+{
+    for (int32_t i = 0; i < trainer->graph->outputs; i++)
+        if (fabs(oracle_logit(oracle, i)) > GOLDEN_TELLING * GOLDEN_DEVIATIONS * oracle_deviation(oracle, i))
+            return 1;
+    return 0;
+}
+
+/* An empty text means that no such input was found: equal routers, as before training, or nothing but zeros. */
 static void find_golden(const pmoe_trainer *trainer, struct oracle *oracle, const double *const *weights, float *image,
                         double *image_double, char *text, size_t capacity)
 {
@@ -88,7 +98,7 @@ static void find_golden(const pmoe_trainer *trainer, struct oracle *oracle, cons
         for (size_t i = 0; i < count; i++)
             image_double[i] = (double)image[i];
         oracle_forward(oracle, weights, image_double);
-        if (oracle_margin(oracle) > 0) {
+        if (oracle_margin(oracle) > 0 && tells(trainer, oracle)) {
             if (write_golden(trainer, oracle, seed, text, capacity) >= capacity)
                 text[0] = 0;
             return;

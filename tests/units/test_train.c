@@ -269,6 +269,8 @@ static void test_saved_models_open_and_pass_their_golden_outputs(void **state)
     pmoe_digits *digits = open_blobs();
     for (int i = 0; i < pmoe_recipe_count(); i++) {
         pmoe_recipe recipe = small_recipe(pmoe_recipe_at(i)->name);
+        if (recipe.bias)
+            recipe.rate /= 10; /* else a network this small soon answers all noise with zeros, which tell nothing */
         pmoe_trainer *trainer = open_trainer(&recipe, digits, 1);
         train_on(trainer, 100);
         struct saved saved = save(trainer);
