@@ -1,171 +1,14 @@
 /* Winograd's algorithm, forced through conv_run, against a plain convolution in double precision: geometries, windows
  * of larger maps, images, bias, addend and ReLU; the stated bound, and that it can be approached; errors of random
  * data; bits that depend on no thread and no neighbour; what is not finite; the choice of an algorithm. */
-#include "kernels/conv.h"
-
-#include "base/random.h"
-
-#include <float.h>
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "conv_layer.h"
 
 static const enum conv_algorithm both[] = {CONV_WINOGRAD_2, CONV_WINOGRAD_4};
 
-static int32_t tile_of(const struct conv *conv)
+static struct geometry stride_1(int32_t high, int32_t wide, int32_t channels, int32_t padding, int32_t outs,
+                                int32_t images)
 {
-    return conv->algorithm == CONV_WINOGRAD_2 ? 2 : 4;
-}
-
-static void *taken(size_t bytes)
-{
-    void *block = aligned_alloc(64, (bytes / 64 + 1) * 64);
-    assert_non_null(block);
-    return block;
-}
-
-static float *uniform_floats(struct random *random, size_t count)
-{
-    float *values = taken(count * sizeof *values);
-    for (size_t i = 0; i < count; i++)
-        values[i] = 2 * random_uniform(random) - 1;
-    return values;
-}
-
-/* One layer and what it reads: each image's map is a window of a larger one with NaN beside it. */
-struct layer {
-    struct conv conv;
-    int32_t images, relu;
-    float *data, *w, *bias, *add, *y;
-    const float **x;
-    size_t map, outputs;
-};
-
-static struct layer layer_of(const struct kernels *kernels, enum conv_algorithm algorithm, struct random *random,
-                             int32_t high, int32_t wide, int32_t channels, int32_t padding, int32_t outs,
-                             int32_t images)
-{
-    struct layer l = {.images = images, .relu = (int32_t)random_below(random, 2)};
-    const int32_t row = wide * channels + (random_below(random, 2) ? 7 : 0);
-    l.conv = conv_of(kernels, high, wide, channels, row, 3, 1, padding, outs);
-    l.conv.algorithm = algorithm;
-    l.map = (size_t)high * (size_t)row;
-    l.outputs = (size_t)images * (size_t)l.conv.out_high * (size_t)l.conv.out_wide * (size_t)outs;
-    l.data = uniform_floats(random, (size_t)images * l.map);
-    for (size_t i = 0; i < (size_t)images * l.map; i++)
-        l.data[i] = i % (size_t)row < (size_t)(wide * channels) ? l.data[i] : NAN;
-    l.w = uniform_floats(random, (size_t)outs * 9 * (size_t)channels);
-    l.bias = random_below(random, 2) ? uniform_floats(random, (size_t)outs) : NULL;
-    l.add = random_below(random, 2) ? uniform_floats(random, l.outputs) : NULL;
-    l.y = taken((l.outputs + 1) * sizeof *l.y);
-    l.x = taken((size_t)images * sizeof *l.x);
-    for (int32_t i = 0; i < images; i++)
-        l.x[i] = l.data + (size_t)(images - 1 - i) * l.map;
-    return l;
-}
-
-static void layer_free(struct layer *l)
-{
-    free(l->data), free(l->w), free(l->bias), free(l->add), free(l->y), free(l->x);
-}
-
-/* Packs, computes and gives everything back but y.  Scratch is NaN before. */
-static void run_layer(const struct kernels *kernels, struct layer *l, struct pool *pool)
-{
-    const size_t scratch_floats = conv_scratch_count(kernels, &l->conv, pool_threads(pool));
-    int32_t *table = taken(conv_table_count(&l->conv) * sizeof *table);
-    float *panels = taken(conv_packed_count(kernels, &l->conv) * sizeof *panels);
-    float *scratch = taken((scratch_floats + 1) * sizeof *scratch);
-    conv_fill_table(&l->conv, table);
-    conv_pack(kernels, &l->conv, l->w, panels);
-    for (size_t i = 0; i <= scratch_floats; i++)
-        scratch[i] = i < scratch_floats ? NAN : 54321;
-    const float *add = l->add;
-    if (add && l->relu) { /* the addend may be y itself */
-        memcpy(l->y, l->add, l->outputs * sizeof *l->y);
-        add = l->y;
-    }
-    l->y[l->outputs] = 12345;
-    const struct conv_call call = {.conv = &l->conv,
-                                   .table = table,
-                                   .panels = panels,
-                                   .bias = l->bias,
-                                   .x = l->x,
-                                   .images = l->images,
-                                   .add = add,
-                                   .relu = l->relu,
-                                   .y = l->y,
-                                   .scratch = scratch};
-    conv_run(kernels, &call, pool);
-    assert_true(l->y[l->outputs] == 12345 && scratch[scratch_floats] == 54321);
-    free(table), free(panels), free(scratch);
-}
-
-/* ---- The oracle ---- */
-
-static float pixel_of(const struct layer *l, int32_t image, int32_t y, int32_t x, int32_t c)
-{
-    int inside = y >= 0 && y < l->conv.high && x >= 0 && x < l->conv.wide;
-    return inside ? l->x[image][y * l->conv.row + x * l->conv.channels + c] : 0;
-}
-
-/* The largest |x| of a channel in the tile of output (oy, ox). */
-static double tile_peak(const struct layer *l, int32_t image, int32_t oy, int32_t ox, int32_t c)
-{
-    const int32_t m = tile_of(&l->conv), top = oy / m * m - l->conv.padding, left = ox / m * m - l->conv.padding;
-    double most = 0;
-    for (int32_t i = 0; i < (m + 2) * (m + 2); i++)
-        most = fmax(most, fabs(pixel_of(l, image, top + i / (m + 2), left + i % (m + 2), c)));
-    return most;
-}
-
-/* Output o at (oy, ox) of an image, and the magnitude that conv_error_bound is a multiple of. */
-static double plain(const struct layer *l, int32_t image, int32_t oy, int32_t ox, int32_t o, double *magnitude)
-{
-    const struct conv *conv = &l->conv;
-    double sum = l->bias ? l->bias[o] : 0;
-    *magnitude = fabs(sum);
-    for (int32_t c = 0; c < conv->channels; c++) {
-        double weights = 0;
-        for (int32_t k = 0; k < 9; k++) {
-            double w = l->w[(o * 9 + k) * conv->channels + c];
-            sum += w * pixel_of(l, image, oy + k / 3 - conv->padding, ox + k % 3 - conv->padding, c);
-            weights += fabs(w);
-        }
-        *magnitude += weights * tile_peak(l, image, oy, ox, c);
-    }
-    if (l->add) {
-        float add = l->add[((image * conv->out_high + oy) * conv->out_wide + ox) * conv->outs + o];
-        sum += add;
-        *magnitude += fabs(add);
-    }
-    return l->relu && sum < 0 ? 0 : sum;
-}
-
-/* Fails out of the bound; returns the root mean square error. */
-static double check_layer(const struct kernels *kernels, const struct layer *l)
-{
-    const struct conv *conv = &l->conv;
-    const float *y = l->y;
-    double squares = 0;
-    for (int32_t i = 0; i < l->images; i++)
-        for (int32_t oy = 0; oy < conv->out_high; oy++)
-            for (int32_t ox = 0; ox < conv->out_wide; ox++)
-                for (int32_t o = 0; o < conv->outs; o++, y++) {
-                    double magnitude, want = plain(l, i, oy, ox, o, &magnitude);
-                    double most = conv_error_bound(kernels, conv) * FLT_EPSILON * magnitude;
-                    if (!(fabs(*y - want) <= most))
-                        fail_msg("%s, F(%d, 3), %d x %d x %d, padding %d, %d outputs: image %d, (%d, %d), output %d is "
-                                 "%.9g, expected %.9g",
-                                 kernels->name, tile_of(conv), conv->high, conv->wide, conv->channels, conv->padding,
-                                 conv->outs, i, oy, ox, o, *y, want);
-                    squares += (*y - want) * (*y - want);
-                }
-    return l->outputs ? sqrt(squares / (double)l->outputs) : 0;
+    return (struct geometry){high, wide, channels, 3, 1, padding, outs, images};
 }
 
 /* ---- Geometries ---- */
@@ -176,7 +19,7 @@ static void check_geometry(const struct kernels *kernels, enum conv_algorithm al
     static const int32_t channels_of[] = {1, 3, 8, 17, 33}, outs_of[] = {1, 7, 16, 20, 72};
     const int32_t channels = channels_of[random_below(random, 5)], outs = outs_of[random_below(random, 5)];
     const int32_t padding = (int32_t)random_below(random, 3), images = 1 + (int32_t)random_below(random, 3);
-    struct layer l = layer_of(kernels, algorithm, random, high, wide, channels, padding, outs, images);
+    struct layer l = layer_of(kernels, algorithm, random, stride_1(high, wide, channels, padding, outs, images));
     assert_int_equal(l.conv.out_high, high + 2 * padding - 2);
     run_layer(kernels, &l, NULL);
     const double most = conv_error_bound(kernels, &l.conv) * FLT_EPSILON * 9 * channels;
@@ -204,10 +47,11 @@ static void test_nothing_to_compute(void **state)
     (void)state;
     struct random random = random_at(2, RANDOM_CHECK, 0);
     for (int a = 0; a < 2; a++) {
-        struct layer none = layer_of(kernels_at(0), both[a], &random, 4, 4, 3, 0, 5, 0);
+        struct layer none = layer_of(kernels_at(0), both[a], &random, stride_1(4, 4, 3, 0, 5, 0));
         run_layer(kernels_at(0), &none, NULL);
         layer_free(&none);
-        struct layer small = layer_of(kernels_at(0), both[a], &random, 1, 2, 3, 0, 5, 1); /* smaller than a window */
+        /* smaller than a window */
+        struct layer small = layer_of(kernels_at(0), both[a], &random, stride_1(1, 2, 3, 0, 5, 1));
         assert_int_equal(small.outputs, 0);
         run_layer(kernels_at(0), &small, NULL);
         layer_free(&small);
@@ -285,7 +129,7 @@ static void test_bound_is_approached(void **state)
     for (int a = 0; a < 2; a++) {
         struct random random = random_at(4, RANDOM_CHECK, (uint64_t)a);
         const int32_t side = a ? 6 : 4, numbers = side * side + 9;
-        struct layer l = layer_of(kernels, both[a], &random, side, side, 1, 0, 1, 1);
+        struct layer l = layer_of(kernels, both[a], &random, stride_1(side, side, 1, 0, 1, 1));
         l.conv.row = side, l.relu = 0;
         free(l.bias), free(l.add), l.bias = l.add = NULL;
         for (int32_t i = 0; i < side * side; i++)
@@ -317,7 +161,7 @@ static void test_random_errors(void **state)
     struct random random = random_at(3, RANDOM_CHECK, 0);
     for (int32_t set = 0; set < kernels_count(); set++) {
         const struct kernels *kernels = kernels_at(set);
-        struct layer l = layer_of(kernels, CONV_WINOGRAD_4, &random, 16, 16, 64, 1, 16, 1);
+        struct layer l = layer_of(kernels, CONV_WINOGRAD_4, &random, stride_1(16, 16, 64, 1, 16, 1));
         l.relu = 0;
         double error[3];
         for (int a = 0; a < 3; a++) {
@@ -338,7 +182,7 @@ static void test_powers_of_two_change_no_digit(void **state)
     struct random random = random_at(5, RANDOM_CHECK, 0);
     for (int a = 0; a < 2; a++) {
         const struct kernels *kernels = kernels_find("best");
-        struct layer l = layer_of(kernels, both[a], &random, 9, 9, 20, 1, 10, 1);
+        struct layer l = layer_of(kernels, both[a], &random, stride_1(9, 9, 20, 1, 10, 1));
         free(l.bias), free(l.add), l.bias = l.add = NULL;
         float *first = taken(l.outputs * sizeof *first);
         run_layer(kernels, &l, NULL);
@@ -369,7 +213,7 @@ static void test_not_finite(void **state)
         for (int a = 0; a < 2; a++)
             for (int32_t pixel = 0; pixel < SIDE * SIDE; pixel += 5) {
                 const struct kernels *kernels = kernels_at(set);
-                struct layer l = layer_of(kernels, both[a], &random, SIDE, SIDE, 5, 1, 3, 1);
+                struct layer l = layer_of(kernels, both[a], &random, stride_1(SIDE, SIDE, 5, 1, 3, 1));
                 l.relu = 0;
                 float *first = taken(l.outputs * sizeof *first);
                 run_layer(kernels, &l, NULL);
@@ -391,42 +235,19 @@ static void test_not_finite(void **state)
 
 /* ---- Bits ---- */
 
-/* With 1 to 4 threads, when each has strips of its own and when they share one, and each image alone as among others.
- */
+/* When each thread has strips of its own and when they share one. */
 static void test_threads_and_neighbours_change_nothing(void **state)
 {
     (void)state;
-    static const int32_t layers[][6] = {/* high, wide, channels, padding, outs, images */
-                                        {17, 19, 16, 1, 40, 3},
-                                        {8, 8, 20, 1, 200, 1},
-                                        {7, 5, 33, 0, 130, 2},
-                                        {4, 4, 64, 1, 16, 9}};
+    static const struct geometry layers[] = {{17, 19, 16, 3, 1, 1, 40, 3},
+                                             {8, 8, 20, 3, 1, 1, 200, 1},
+                                             {7, 5, 33, 3, 1, 0, 130, 2},
+                                             {4, 4, 64, 3, 1, 1, 16, 9}};
     struct random random = random_at(7, RANDOM_CHECK, 0);
     for (int32_t set = 0; set < kernels_count(); set++)
         for (size_t i = 0; i < 2 * (sizeof layers / sizeof *layers); i++) {
-            const struct kernels *kernels = kernels_at(set);
-            const int32_t *of = layers[i / 2];
-            struct layer l = layer_of(kernels, both[i % 2], &random, of[0], of[1], of[2], of[3], of[4], of[5]);
-            const size_t bytes = l.outputs * sizeof *l.y;
-            run_layer(kernels, &l, NULL);
-            float *first = taken(bytes);
-            memcpy(first, l.y, bytes);
-            for (int32_t threads = 1; threads <= 4; threads++) {
-                struct pool *pool;
-                assert_int_equal(pool_open(threads, &pool, NULL), PMOE_OK);
-                memset(l.y, 0, bytes);
-                run_layer(kernels, &l, pool);
-                assert_memory_equal(l.y, first, bytes);
-                pool_close(&pool);
-            }
-            struct layer last = l; /* image alone */
-            last.x += l.images - 1;
-            last.outputs /= (size_t)l.images;
-            last.add = l.add ? l.add + (size_t)(l.images - 1) * last.outputs : NULL;
-            last.images = 1;
-            run_layer(kernels, &last, NULL);
-            assert_memory_equal(last.y, first + (size_t)(l.images - 1) * last.outputs, last.outputs * sizeof *l.y);
-            free(first);
+            struct layer l = layer_of(kernels_at(set), both[i % 2], &random, layers[i / 2]);
+            check_threads_and_neighbours(kernels_at(set), &l);
             layer_free(&l);
         }
 }
