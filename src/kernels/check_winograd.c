@@ -14,11 +14,12 @@ static int32_t whole_vectors(const struct check *c, int32_t count)
     return (count + lanes - 1) / lanes * lanes;
 }
 
-/* Channels or outputs of a shape: in a brief walk around one vector and two, else as many as its number. */
+/* Channels or outputs of a shape: in a brief walk around one vector and two, else each number up to a vector and a few
+ * more. */
 static int32_t choose_width(const struct check *c)
 {
     const int32_t lanes = c->tables[0]->lanes, brief[BRIEF_WIDTHS] = {0, 1, lanes - 1, lanes, lanes + 1, 2 * lanes + 1};
-    return c->brief ? brief[c->number / 2 % BRIEF_WIDTHS] : c->number / 2;
+    return c->brief ? brief[c->number / 2 % BRIEF_WIDTHS] : c->number / 2 % (lanes + 4);
 }
 
 /* Roundings in a line of F(4, 3): winograd.h. */

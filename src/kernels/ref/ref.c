@@ -49,24 +49,25 @@ struct ref ref_conv_forward(const float *x, int32_t pixel, const struct conv_sha
     return sum;
 }
 
-/* The points of Winograd's algorithm but the last, infinity; winograd.h. */
-static double winograd_point(int32_t m, int32_t p)
-{
-    static const double points[2][5] = {{0, 1, -1, 0, 0}, {0, 0.625, -0.625, 1.5, -1.5}};
-    return points[m == 4][p];
-}
-
-/* The factor of a line's k-th number at point p: that of x^k in the product of (x - s) over the other finite points s.
- */
-static double winograd_factor(int32_t m, int32_t p, int32_t k)
-{
-    double product[7] = {1};
-    for (int32_t s = 0; s < m + 1; s++)
-        if (s != p)
-            for (int32_t i = m + 1; i >= 0; i--)
-                product[i] = (i ? product[i - 1] : 0) - winograd_point(m, s) * product[i];
-    return product[k];
-}
+/* B^T and A^T of winograd.h for m 2 and 4: [point][number of a line] and [point][output of a line]. */
+static const double winograd_b[2][6][6] = {
+    {{-1, 0, 1}, {0, 1, 1}, {0, -1, 1}, {0, -1, 0, 1}},
+    {{0.87890625, 0, -2.640625, 0, 1},
+     {0, -1.40625, -2.25, 0.625, 1},
+     {0, 1.40625, -2.25, -0.625, 1},
+     {0, -0.5859375, -0.390625, 1.5, 1},
+     {0, 0.5859375, -0.390625, -1.5, 1},
+     {0, 0.87890625, 0, -2.640625, 0, 1}},
+};
+static const double winograd_a[2][6][4] = {
+    {{1, 0}, {1, 1}, {1, -1}, {0, 1}},
+    {{1, 0, 0, 0},
+     {1, 0.625, 0.390625, 0.244140625},
+     {1, -0.625, 0.390625, -0.244140625},
+     {1, 1.5, 2.25, 3.375},
+     {1, -1.5, 2.25, -3.375},
+     {0, 0, 0, 1}},
+};
 
 struct ref ref_winograd_input(const float *const *x, int32_t m, int32_t p, int32_t c)
 {
@@ -74,17 +75,11 @@ struct ref ref_winograd_input(const float *const *x, int32_t m, int32_t p, int32
     struct ref sum = {0, 0};
     for (int32_t i = 0; i < side; i++)
         for (int32_t j = 0; j < side; j++) {
-            double factor = winograd_factor(m, p / side, i) * winograd_factor(m, p % side, j);
+            double factor = winograd_b[m == 4][p / side][i] * winograd_b[m == 4][p % side][j];
             if (factor != 0)
                 add_term(&sum, factor * x[i * side + j][c]);
         }
     return sum;
-}
-
-/* The factor of the value at point p in a line's k-th output: its k-th power, infinity in the last one alone. */
-static double winograd_power(int32_t m, int32_t p, int32_t k)
-{
-    return p == m + 1 ? k == m - 1 : k ? pow(winograd_point(m, p), k) : 1;
 }
 
 struct ref ref_winograd_output(const float *points, ptrdiff_t point_step, int32_t m, int32_t pixel, const float *bias,
@@ -93,7 +88,7 @@ struct ref ref_winograd_output(const float *points, ptrdiff_t point_step, int32_
     const int32_t side = m + 2;
     struct ref sum = {0, 0};
     for (int32_t p = 0; p < side * side; p++) {
-        double factor = winograd_power(m, p / side, pixel / m) * winograd_power(m, p % side, pixel % m);
+        double factor = winograd_a[m == 4][p / side][pixel / m] * winograd_a[m == 4][p % side][pixel % m];
         if (factor != 0)
             add_term(&sum, factor * points[p * point_step]);
     }
