@@ -66,9 +66,10 @@ FLAGS_native   := -O3 $(HOSTED)
 LINK_native    :=
 ISAS_native    := $(or $(ISAS_$(MACHINE)),scalar)
 
+# Checks by calls and lines alone as debug information: a convolution's tiles compile in 26 s in place of 66.
 CC_sanitize    := clang-19
-FLAGS_sanitize := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link \
-                  -fno-sanitize-recover=all $(HOSTED)
+FLAGS_sanitize := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link \
+                  -fsanitize-address-outline-instrumentation -fno-sanitize-recover=all $(HOSTED)
 LINK_sanitize  := -fsanitize=address,undefined
 ISAS_sanitize  := $(ISAS_native)
 

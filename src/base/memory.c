@@ -1,6 +1,12 @@
+#define _DEFAULT_SOURCE /* madvise */
 #include "memory.h"
 
 #include <stdlib.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+enum { HUGE_PAGE = 1 << 21, HUGE_LEAST = 2 * HUGE_PAGE };
 
 static size_t align_up(size_t at)
 {
@@ -14,9 +20,20 @@ void *arena_take(struct arena *arena, size_t bytes)
     return arena->base && arena->used <= arena->size ? arena->base + at : NULL;
 }
 
+/* Large blocks in large pages, where the system has them for the asking: a network whose weights no cache holds reads
+ * them a fifth faster (src/kernels/SPEED.md). */
 static void *malloc_alloc(void *user, size_t bytes)
 {
     (void)user;
+#ifdef MADV_HUGEPAGE
+    if (bytes >= HUGE_LEAST && bytes <= SIZE_MAX - HUGE_PAGE) {
+        size_t whole = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+        void *block = aligned_alloc(HUGE_PAGE, whole);
+        if (block)
+            (void)madvise(block, whole, MADV_HUGEPAGE); /* refused: small pages do, too */
+        return block;
+    }
+#endif
     return malloc(bytes);
 }
 

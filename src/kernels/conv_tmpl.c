@@ -38,6 +38,7 @@
 
 enum {
     MOST_SUMS = VF_CONV_REGISTERS,
+    LINE = 16,            /* floats of a cache line */
     PANEL_BYTES = 1 << 18 /* that tiles pass before the next taps: half of a small second-level cache */
 };
 
@@ -65,9 +66,10 @@ struct places {
     ptrdiff_t y[VF_CONV_PIXELS];
 };
 
-/* Image and pixel of the next position. */
+/* From tile to tile: image and pixel of the next position, and weights of the taps after these, to be fetched. */
 struct walk {
     int32_t image, pixel;
+    const float *ahead, *ahead_end;
 };
 
 INLINE void place_pixels(const int P, const struct call *call, struct walk *walk, struct places *places)
@@ -77,8 +79,10 @@ INLINE void place_pixels(const int P, const struct call *call, struct walk *walk
         places->x[p] = call->x[walk->image];
         places->at[p] = shape->at + (ptrdiff_t)walk->pixel * shape->taps;
         places->y[p] = walk->image * shape->y_image + walk->pixel * shape->y_pixel;
-        if (++walk->pixel == shape->pixels)
-            *walk = (struct walk){walk->image + 1, 0};
+        if (++walk->pixel == shape->pixels) {
+            walk->image++;
+            walk->pixel = 0;
+        }
     }
 }
 
@@ -137,23 +141,27 @@ INLINE void finish(const int P, const int O, const vf sums[MOST_SUMS], const str
         }
 }
 
-/* P pixels by O vectors of outputs, constants after inlining. */
+/* P pixels by O vectors of outputs, constants after inlining.  The taps after these are fetched meanwhile, a line for
+ * each channel: a small map's few tiles leave memory no other time to bring the next block of a large panel. */
 INLINE void tile(const int P, const int O, const struct call *call, const struct panel *panel, struct walk *walk)
 {
     vf sums[MOST_SUMS];
     struct places places;
     const struct conv_shape *shape = call->shape;
-    const ptrdiff_t channels = shape->channels;
-    const float *w = panel->w;
+    const ptrdiff_t channels = shape->channels, ahead_step = walk->ahead < walk->ahead_end ? LINE : 0;
+    const float *w = panel->w, *ahead = walk->ahead;
     place_pixels(P, call, walk, &places);
     begin(P, O, sums, call, panel, &places);
     for (int32_t t = panel->tap; t < panel->end; t++) {
         const float *from[VF_CONV_PIXELS];
         EACH (p, P)
             from[p] = places.at[p][t] < 0 ? shape->zeros : places.x[p] + places.at[p][t];
-        for (ptrdiff_t c = 0; c < channels; c++, w += O * VF_LANES)
+        for (ptrdiff_t c = 0; c < channels; c++, w += O * VF_LANES, ahead += ahead_step) {
+            __builtin_prefetch(ahead, 0, 2);
             multiply(P, O, from, c, w, sums);
+        }
     }
+    walk->ahead = ahead;
     finish(P, O, sums, call, panel, &places);
 }
 
@@ -206,12 +214,13 @@ static void run_panel(int32_t vecs, int32_t first, int32_t count, const struct c
     most = tile_split.parts == 1 ? shape->taps : most ? most : 1;
     const struct split tap_split = split_evenly(shape->taps, most);
     for (int32_t block = 0; block < tap_split.parts; block++) {
-        struct walk walk = {first / shape->pixels, first % shape->pixels};
+        const ptrdiff_t floats = tap_floats * split_size(tap_split, block);
+        struct walk walk = {first / shape->pixels, first % shape->pixels, panel.w + floats, panel.w + 2 * floats};
         panel.tap = panel.end;
         panel.end += split_size(tap_split, block);
         run_tiles(tile_split.larger, tile_split.size + 1, vecs, call, &panel, &walk);
         run_tiles(tile_split.parts - tile_split.larger, tile_split.size, vecs, call, &panel, &walk);
-        panel.w += tap_floats * (panel.end - panel.tap);
+        panel.w += floats;
     }
 }
 
