@@ -7,6 +7,7 @@
 
 #include "../base/memory.h"
 #include "pack.h"
+#include "split.h"
 #include "winograd.h"
 
 #include <assert.h>
@@ -132,7 +133,7 @@ struct direct {
     const struct conv_call *call;
     struct conv_shape shape;
     int32_t first_image, positions; /* of this part of the images */
-    int32_t tasks;
+    int32_t parts, blocks;          /* tasks are parts of the positions, or blocks of the outputs' panels */
 };
 
 static void direct_task(void *context, int32_t index, int32_t worker)
@@ -140,11 +141,29 @@ static void direct_task(void *context, int32_t index, int32_t worker)
     (void)worker;
     const struct direct *direct = context;
     const struct conv_call *call = direct->call;
-    int32_t first = (int32_t)((int64_t)direct->positions * index / direct->tasks);
-    int32_t end = (int32_t)((int64_t)direct->positions * (index + 1) / direct->tasks);
-    ptrdiff_t y = direct->first_image * direct->shape.y_image;
-    direct->kernels->conv_forward(call->y + y, call->x + direct->first_image, first, end - first, &direct->shape,
-                                  call->panels, call->bias, call->add ? call->add + y : NULL, call->relu);
+    struct conv_shape shape = direct->shape;
+    const int32_t part = index / direct->blocks, block = index % direct->blocks;
+    const int32_t first = (int32_t)part_begin(direct->positions, direct->parts, part);
+    const int32_t end = (int32_t)part_begin(direct->positions, direct->parts, part + 1);
+    int32_t out;
+    shape.outs = conv_block(direct->kernels, direct->kernels->conv_vecs, shape.outs, direct->blocks, block, &out);
+    const ptrdiff_t y = direct->first_image * shape.y_image + out;
+    const ptrdiff_t w = (ptrdiff_t)shape.taps * shape.channels * out;
+    direct->kernels->conv_forward(call->y + y, call->x + direct->first_image, first, end - first, &shape,
+                                  call->panels + w, call->bias ? call->bias + out : NULL,
+                                  call->add ? call->add + y : NULL, call->relu);
+}
+
+/* Tasks share what is larger, weights or maps, and read all of the other; of few positions each would leave tiles half
+ * empty, too. */
+static void deal_out(struct direct *direct, int32_t tasks, int32_t threads)
+{
+    const struct conv *conv = direct->call->conv;
+    const int32_t lanes = direct->kernels->lanes, vectors = conv->outs / lanes + (conv->outs % lanes != 0);
+    const int32_t panels = split_evenly(vectors, direct->kernels->conv_vecs).parts;
+    const int by_outs = panels >= threads && conv->kernel * conv->kernel * (int64_t)conv->outs > direct->positions;
+    direct->blocks = !by_outs ? 1 : tasks < panels ? tasks : panels;
+    direct->parts = by_outs ? 1 : tasks;
 }
 
 void conv_run(const struct kernels *kernels, const struct conv_call *call, struct pool *pool)
@@ -171,8 +190,9 @@ void conv_run(const struct kernels *kernels, const struct conv_call *call, struc
     for (int32_t images; direct.first_image < call->images; direct.first_image += images) {
         images = call->images - direct.first_image < most_images ? call->images - direct.first_image : most_images;
         direct.positions = images * pixels;
-        direct.tasks =
-            pool_tasks(pool, (int64_t)direct.positions * conv->outs * direct.shape.taps * direct.shape.channels);
-        pool_run(pool, direct.tasks, direct_task, &direct);
+        deal_out(&direct,
+                 pool_tasks(pool, (int64_t)direct.positions * conv->outs * direct.shape.taps * direct.shape.channels),
+                 pool_threads(pool));
+        pool_run(pool, direct.parts * direct.blocks, direct_task, &direct);
     }
 }

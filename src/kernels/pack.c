@@ -72,3 +72,13 @@ void conv_pack_panels(const struct kernels *kernels, size_t floats, int32_t outs
                 *panels++ = o < outs ? w[(size_t)o * floats + k] : 0;
     }
 }
+
+int32_t conv_block(const struct kernels *kernels, int32_t vecs, int32_t outs, int32_t blocks, int32_t block,
+                   int32_t *first)
+{
+    const int32_t vectors = vectors_of_outs(kernels, outs), panels = split_evenly(vectors, vecs).parts;
+    const int64_t begin = part_begin(panels, blocks, block), end = part_begin(panels, blocks, block + 1);
+    *first = (int32_t)part_begin(vectors, panels, begin) * kernels->lanes;
+    const int32_t after = (int32_t)part_begin(vectors, panels, end) * kernels->lanes;
+    return (after < outs ? after : outs) - *first;
+}

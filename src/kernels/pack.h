@@ -34,4 +34,9 @@ size_t conv_panels_count(const struct kernels *kernels, size_t floats, int32_t o
 /* w [outs][floats] -> panels [conv_panels_count], 64-byte aligned */
 void conv_pack_panels(const struct kernels *kernels, size_t floats, int32_t outs, const float *w, float *panels);
 
+/* Outputs of one of `blocks` nearly equal blocks of panels of at most `vecs` vectors, at most as many blocks as panels:
+ * *first and how many.  Alone they split into the same panels, so that a block is a call of its own. */
+int32_t conv_block(const struct kernels *kernels, int32_t vecs, int32_t outs, int32_t blocks, int32_t block,
+                   int32_t *first);
+
 #endif

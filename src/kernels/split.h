@@ -20,4 +20,10 @@ static inline int32_t split_size(struct split split, int32_t part)
     return split.size + (part < split.larger);
 }
 
+/* Where part `part` of `parts` nearly equal ones begins; the first ones are the larger, as above. */
+static inline int64_t part_begin(int64_t count, int64_t parts, int64_t part)
+{
+    return count / parts * part + (part < count % parts ? part : count % parts);
+}
+
 #endif

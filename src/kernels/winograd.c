@@ -10,6 +10,7 @@
 #include "winograd.h"
 
 #include "../base/memory.h"
+#include "pack.h"
 #include "split.h"
 
 #include <float.h>
@@ -219,12 +220,6 @@ static void next_tile(const struct winograd *w, struct tile *tile)
     tile->image++;
 }
 
-/* The first of `parts` nearly equal parts' tiles, or outputs' panels, of `count`. */
-static int64_t part_begin(int64_t count, int64_t parts, int64_t part)
-{
-    return count / parts * part + (part < count % parts ? part : count % parts);
-}
-
 static void transform_input(const struct winograd *w, int64_t first, int32_t tiles, float *v)
 {
     const int32_t side = w->m + 2;
@@ -261,12 +256,8 @@ static void run_block(const struct winograd *w, int64_t first, int32_t tiles, in
 {
     const struct kernels *kernels = w->kernels;
     const struct conv *conv = w->call->conv;
-    const struct split panels = split_evenly(vectors_of(kernels, conv), kernels->winograd_vecs);
-    const int32_t begin = (int32_t)part_begin(panels.parts, w->blocks, block);
-    const int32_t end = (int32_t)part_begin(panels.parts, w->blocks, block + 1);
-    const int32_t out = (int32_t)part_begin(vectors_of(kernels, conv), panels.parts, begin) * kernels->lanes;
-    int32_t outs = (int32_t)part_begin(vectors_of(kernels, conv), panels.parts, end) * kernels->lanes - out;
-    outs = outs < conv->outs - out ? outs : conv->outs - out;
+    int32_t out;
+    const int32_t outs = conv_block(kernels, kernels->winograd_vecs, conv->outs, w->blocks, block, &out);
     kernels->winograd_multiply(m, v, w->call->panels + (ptrdiff_t)out * conv->channels, &w->strip, tiles, outs);
     transform_output(w, first, tiles, m, out, outs);
 }
