@@ -84,7 +84,10 @@ struct ref ref_winograd_input(const float *const *x, int32_t m, int32_t p, int32
 /* The factor of the value at point p in a line's k-th output: its k-th power, infinity in the last one alone. */
 static double winograd_power(int32_t m, int32_t p, int32_t k)
 {
-    return p == m + 1 ? k == m - 1 : k ? pow(winograd_point(m, p), k) : 1;
+    double power = 1;
+    for (int32_t i = 0; i < k; i++)
+        power *= winograd_point(m, p);
+    return p == m + 1 ? k == m - 1 : power;
 }
 
 struct ref ref_winograd_output(const float *points, ptrdiff_t point_step, int32_t m, int32_t pixel, const float *bias,
