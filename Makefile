@@ -216,14 +216,14 @@ WASM_TOOL_simd     := emcc
 WASM_TOOL_relaxed  := clang
 WASM_TOOL_simd-threads    := threads
 WASM_TOOL_relaxed-threads := threads
+WASM_ISA_scalar    := scalar
 WASM_ISA_simd      := simd128
 WASM_ISA_relaxed   := relaxed
 WASM_ISA_simd-threads     := $(WASM_ISA_simd)
 WASM_ISA_relaxed-threads  := $(WASM_ISA_relaxed)
-WASM_HAVE_simd     := -DPMOE_HAVE_SIMD128
+WASM_HAVE_scalar   := -DPMOE_HAVE_SCALAR
+WASM_HAVE_simd128  := -DPMOE_HAVE_SIMD128
 WASM_HAVE_relaxed  := -DPMOE_HAVE_RELAXED
-WASM_HAVE_simd-threads    := $(WASM_HAVE_simd)
-WASM_HAVE_relaxed-threads := $(WASM_HAVE_relaxed)
 
 EMCC       := NODE_PATH=/usr/share/nodejs emcc
 WASM_ROOT   = $(shell em-config CACHE)/sysroot
@@ -266,22 +266,30 @@ build/wasm/$(1)/kernels/$(2)/%.o: src/kernels/%_tmpl.c $$(HEADERS) Makefile
 	    -c $$< -o $$@
 endef
 
-define WASM_VARIANT
-WASM_OBJ_$(1) := $$(filter-out %/select.o,$$(WASM_C_$$(WASM_TOOL_$(1)):%.c=build/wasm/$$(WASM_TOOL_$(1))/%.o)) \
-                 build/wasm/$(1)/select.o \
-                 $$(foreach isa,$$(or $$(WASM_ISA_$(1)),scalar),$$(TMPL_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(isa)/%.o))
-
-$$(foreach isa,$$(or $$(WASM_ISA_$(1)),scalar),$$(eval $$(call WASM_KERNELS,$(1),$$(isa))))
-
-build/wasm/$(1)/select.o: src/kernels/select.c $$(HEADERS) Makefile
+# $(call WASM_SELECT,object,variant,flags): which sets a module holds
+define WASM_SELECT
+$(1): src/kernels/select.c $$(HEADERS) Makefile
 	@mkdir -p $$(@D)
-	$$(call say,$(1),$$@)
-	$$(Q)$$(WASM_CC_$$(WASM_TOOL_$(1))) $$(COMMON) $$(WASM_FLAGS) $$(WASM_HAVE_$(1)) -c $$< -o $$@
+	$$(call say,$(2),$$@)
+	$$(Q)$$(WASM_CC_$$(WASM_TOOL_$(2))) $$(COMMON) $$(WASM_FLAGS) $(3) -c $$< -o $$@
+endef
+
+# The benchmark's modules hold the scalar kernels too: it compares sets, and the harness wants simd128's twin.
+define WASM_VARIANT
+WASM_ISAS_$(1) := $$(sort scalar $$(WASM_ISA_$(1)))
+WASM_OBJ_$(1) := $$(filter-out %/select.o,$$(WASM_C_$$(WASM_TOOL_$(1)):%.c=build/wasm/$$(WASM_TOOL_$(1))/%.o))
+build/wasm/pmoe-$(1).wasm: build/wasm/$(1)/select.o $$(TMPL_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(WASM_ISA_$(1))/%.o)
+build/wasm/bench/pmoe-$(1).wasm: build/wasm/$(1)/bench/select.o \
+    $$(foreach isa,$$(WASM_ISAS_$(1)),$$(TMPL_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(isa)/%.o))
+
+$$(foreach isa,$$(WASM_ISAS_$(1)),$$(eval $$(call WASM_KERNELS,$(1),$$(isa))))
+$$(eval $$(call WASM_SELECT,build/wasm/$(1)/select.o,$(1),$$(WASM_HAVE_$$(WASM_ISA_$(1)))))
+$$(eval $$(call WASM_SELECT,build/wasm/$(1)/bench/select.o,$(1),$$(foreach isa,$$(WASM_ISAS_$(1)),$$(WASM_HAVE_$$(isa)))))
 
 build/wasm/pmoe-$(1).wasm build/wasm/bench/pmoe-$(1).wasm: $$(WASM_OBJ_$(1)) $$(wildcard src/wasm/exports*.txt) Makefile
 	@mkdir -p $$(@D)
 	$$(call say,link,$$@)
-	$$(Q)$$(call WASM_LINK_$$(WASM_TOOL_$(1)),$$(WASM_OBJ_$(1)),$$@)
+	$$(Q)$$(call WASM_LINK_$$(WASM_TOOL_$(1)),$$(filter %.o,$$^),$$@)
 endef
 
 $(foreach tool,emcc clang threads,$(eval $(call WASM_TOOL,$(tool))))
