@@ -485,7 +485,7 @@ pageTest('at 320 pixels nothing scrolls sideways and every target is 44 pixels',
   assert.deepEqual(small, []);
 });
 
-for (const hash of ['', '#threads=1', '#wasm=simd-threads&threads=1', '#wasm=simd-threads&threads=2', '#wasm=scalar'])
+for (const hash of ['', '#threads=1', '#threads=2', '#wasm=simd-threads&threads=1', '#wasm=simd-threads&threads=2', '#wasm=scalar'])
   pageTest(`the module that is fetched ahead is the one that runs: "${hash}"`, { hash }, async (page) => {
     const [modules, variant] = await page.evaluate(() => [
       performance.getEntriesByType('resource').flatMap(({ name }) => /[^/]*\.wasm$/.exec(name) ?? []),

@@ -137,7 +137,7 @@ function showEngine(running) {
   const passed = demoted.map((entry) => STRINGS.demoted(entry.variant, entry.reason));
   const facts = [
     ...(passed.length ? passed : [STRINGS.noneDemoted]),
-    ...(oneThread ? [STRINGS.oneThread(oneThread)] : []),
+    ...(state.wasm === 'auto' && !state.threads ? [STRINGS.oneIsEnough] : oneThread ? [STRINGS.oneThread(oneThread)] : []),
     STRINGS.golden(running.golden(set()), set().models.length),
     STRINGS.version(release, kibibytes(wasmBytes)),
   ];

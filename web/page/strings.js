@@ -19,6 +19,7 @@ export const STRINGS = {
   engine: (/** @type {string} */ variant, /** @type {number} */ threads, /** @type {number} */ checks) =>
     `engine: wasm ${variant}, ${threads} thread${threads === 1 ? '' : 's'}, self-test ok (${checks} checks)`,
   oneThread: (/** @type {string} */ reason) => `One thread: ${reason}.`,
+  oneIsEnough: 'One thread: these networks are too small for more to pay. #threads=2 in the address asks for two.',
   golden: (/** @type {number} */ good, /** @type {number} */ all) =>
     `Stored outputs reproduced by ${good} of ${all} models.`,
   demoted: (/** @type {string} */ variant, /** @type {string} */ reason) => `wasm ${variant} does not run here: ${reason}`,
