@@ -72,9 +72,14 @@ struct ref ref_winograd_input(const float *const *x, int32_t m, int32_t p, int32
 {
     const int32_t side = m + 2;
     struct ref sum = {0, 0};
+    double of_row[6], of_column[6];
+    for (int32_t k = 0; k < side; k++) {
+        of_row[k] = winograd_factor(m, p / side, k);
+        of_column[k] = winograd_factor(m, p % side, k);
+    }
     for (int32_t i = 0; i < side; i++)
         for (int32_t j = 0; j < side; j++) {
-            double factor = winograd_factor(m, p / side, i) * winograd_factor(m, p % side, j);
+            double factor = of_row[i] * of_column[j];
             if (factor != 0)
                 add_term(&sum, factor * x[i * side + j][c]);
         }
