@@ -58,8 +58,8 @@ const drawnPicks = (page) =>
   page.$$eval('.routes-overlay > g', (patches) => {
     const picks = [];
     patches.forEach((patch, i) =>
-      [...patch.querySelectorAll('.gauge')].forEach((gauge, e) => {
-        if (getComputedStyle(gauge).display !== 'none') (picks[e] ??= []).push(i);
+      patch.querySelectorAll('.gauge').forEach((gauge) => {
+        if (getComputedStyle(gauge).display !== 'none') (picks[gauge.dataset.expert] ??= []).push(i);
       }),
     );
     return picks;

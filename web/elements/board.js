@@ -3,9 +3,10 @@
  * ('pmoe-open'), Delete empties a cell ('pmoe-erase'); both events carry {cell}.  It shows bytes that it is given and
  * knows nothing of models; drawing is <pmoe-pad>'s.
  *
- * The markup may come with a recorded picture as the background of .board-picture; the first live picture covers it.
+ * The markup may come with its parts, which are then used, and with a recorded picture as the background of
+ * .board-picture; the first live picture covers it.
  */
-import { html, paintGrey, RovingGrid } from './dom.js';
+import { find, findAll, html, paintGrey, RovingGrid } from './dom.js';
 
 const GRID = 4;
 export const CELL = 28;
@@ -43,23 +44,27 @@ export class PmoeBoard extends HTMLElement {
   #cells = [];
   /** @type {RovingGrid|undefined} */
   #grid;
-  #picture = html('canvas', { class: 'board-canvas', width: BOARD, height: BOARD });
+  #picture = html('canvas');
 
   connectedCallback() {
     if (this.#grid) return;
-    this.#cells = Array.from({ length: CELLS }, (_, i) =>
-      html('div', { role: 'gridcell', class: 'board-cell', 'data-cell': i }, html('span', { class: 'cell-number', 'aria-hidden': 'true' }, String(i + 1))),
-    );
-    const rows = Array.from({ length: GRID }, (_, r) =>
-      html('div', { role: 'row' }, ...this.#cells.slice(r * GRID, (r + 1) * GRID)),
-    );
-    this.replaceChildren(
-      html('div', { class: 'board-picture' }, this.#picture),
-      html('div', { role: 'grid', class: 'board-grid', 'aria-labelledby': 'input-title', 'aria-describedby': 'board-help' }, ...rows),
-    );
+    if (!this.children.length) this.#make();
+    this.#cells = findAll(this, '.board-cell');
+    this.#picture = find(this, '.board-canvas');
     this.#grid = new RovingGrid(this.#cells, GRID);
     this.addEventListener('click', (event) => this.#ask('pmoe-open', event.target));
     this.addEventListener('keydown', (event) => this.#onKey(event));
+  }
+
+  #make() {
+    const cells = Array.from({ length: CELLS }, (_, i) =>
+      html('div', { role: 'gridcell', class: 'board-cell', 'data-cell': i }, html('span', { class: 'cell-number', 'aria-hidden': 'true' }, String(i + 1))),
+    );
+    const rows = Array.from({ length: GRID }, (_, r) => html('div', { role: 'row' }, ...cells.slice(r * GRID, (r + 1) * GRID)));
+    this.append(
+      html('div', { class: 'board-picture' }, html('canvas', { class: 'board-canvas', width: BOARD, height: BOARD })),
+      html('div', { role: 'grid', class: 'board-grid', 'aria-labelledby': 'input-title', 'aria-describedby': 'board-help' }, ...rows),
+    );
   }
 
   /** The cell that has the focus, or had it last. */
