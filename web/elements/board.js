@@ -28,14 +28,23 @@ export function setCellPixels(pixels, cell, digit) {
 
 /** @param {Uint8Array} pixels  a board  @returns {number[]} cells without ink */
 export function emptyCells(pixels) {
-  return Array.from({ length: CELLS }, (_, cell) => cell).filter(
-    (cell) => !cellPixels(pixels, cell).some((grey) => grey >= INK),
-  );
+  return Array.from({ length: CELLS }, (_, cell) => cell).filter((cell) => !hasInk(pixels, cell));
 }
+
+/** Copies nothing and stops at the first ink: it runs before the first answer.  @param {Uint8Array} pixels  @param {number} cell */
+function hasInk(pixels, cell) {
+  const start = startOf(cell);
+  for (let row = start; row < start + CELL * BOARD; row += BOARD)
+    for (let at = row; at < row + CELL; at++) if (pixels[at] >= INK) return true;
+  return false;
+}
+
+/** @param {number} cell  @returns {number} where its first pixel is */
+const startOf = (cell) => Math.floor(cell / GRID) * CELL * BOARD + (cell % GRID) * CELL;
 
 /** @param {number} cell  @param {(offset: number, row: number) => void} visit */
 function eachRow(cell, visit) {
-  const start = Math.floor(cell / GRID) * CELL * BOARD + (cell % GRID) * CELL;
+  const start = startOf(cell);
   for (let row = 0; row < CELL; row++) visit(start + row * BOARD, row);
 }
 

@@ -153,7 +153,8 @@ export class PmoeRoutes extends HTMLElement {
       : STRINGS.noRouting;
     this.#updateFigure();
     this.#chips.forEach((chip, e) => this.#updateChip(chip, e));
-    this.#cells.forEach((cell, i) => cell.setAttribute('aria-label', this.#spoken(i)));
+    const decimals = this.#scoreDecimals();
+    this.#cells.forEach((cell, i) => cell.setAttribute('aria-label', this.#spoken(i, decimals)));
     this.#updateReadout();
     this.#updateTable();
   }
@@ -269,10 +270,9 @@ export class PmoeRoutes extends HTMLElement {
     return route && at >= 0 ? Math.min(1, Math.max(0, route.gates[at])) : null;
   }
 
-  /** @param {number} patch */
-  #spoken(patch) {
+  /** @param {number} patch  @param {number} decimals  of scores */
+  #spoken(patch, decimals) {
     if (!this.#routes) return STRINGS.patch(patch);
-    const decimals = this.#scoreDecimals();
     const parts = this.#routes.map((route, e) => {
       const gate = this.#gate(e, patch);
       const kept = gate === null ? STRINGS.notKept : STRINGS.kept(gate.toFixed(2));

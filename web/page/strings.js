@@ -3,10 +3,10 @@
  * Patches are counted from 1 in reading order wherever a person reads or hears them; from 0 in the code.
  */
 
-const lists = new Intl.ListFormat('en', { type: 'conjunction' });
+import { listed } from './format.js';
 
 /** @param {number[]} indices  @returns {string} "3 and 9" */
-const ordinals = (indices) => lists.format(indices.map((i) => String(i + 1)));
+const ordinals = (indices) => listed(indices.map((i) => String(i + 1)));
 
 /** @param {number[]} indices */
 const patches = (indices) => `${indices.length === 1 ? 'patch' : 'patches'} ${ordinals(indices)}`;
@@ -111,7 +111,7 @@ export const STRINGS = {
     `${model} says ${label}, ${percent} percent.`,
   heardTook: (/** @type {string} */ name, /** @type {number[]} */ picks) =>
     `Expert ${name} took ${patches([...picks].sort((a, b) => a - b))}.`,
-  heardMost: (/** @type {string[]} */ pairs) => `Highest scores: ${lists.format(pairs)}.`,
+  heardMost: (/** @type {string[]} */ pairs) => `Highest scores: ${listed(pairs)}.`,
   heardPair: (/** @type {string} */ name, /** @type {number} */ patch) => `expert ${name} for patch ${patch + 1}`,
 
   /* refused and failed */
