@@ -17,7 +17,7 @@ import { VARIANTS } from '../web/engine/features.js';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const KIB = 1024;
-const WASM_BUDGET = 84 * KIB;
+const WASM_BUDGET = 80 * KIB;
 const PAGE_BUDGET = 60 * KIB;
 const ON_DEMAND_BUDGET = 4 * KIB;
 const PAGE_TYPES = ['.html', '.js', '.css', '.svg', '.json'];

@@ -1,14 +1,13 @@
 /* Reading JSON.  The scanner (json_scan.c) finds the text sound and counts what it needs; jsmn then makes the tokens; a
  * hash index over all keys finds duplicates and members. */
 #include "json.h"
+#include "decimal.h"
 #include "error.h"
 #include "json_scan.h"
 #include "memory.h"
 
 #include <assert.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define JSMN_STATIC
@@ -335,7 +334,6 @@ pmoe_status json_bool(const struct json *json, json_node node, const char *name,
     return PMOE_OK;
 }
 
-/* strtod reads the decimal point of the host's locale, so it is given the digits without one: 12.5e3 as 125e2. */
 pmoe_status json_number(const struct json *json, json_node node, const char *name, double *value, pmoe_error *error)
 {
     size_t bytes = 0;
@@ -344,26 +342,25 @@ pmoe_status json_number(const struct json *json, json_node node, const char *nam
         return wrong_kind(json, node, name, "a number", error);
     if (bytes > JSON_MAX_NUMBER)
         return fail(error, PMOE_E_LIMIT, "%s has %zu characters, at most %d are read", name, bytes, JSON_MAX_NUMBER);
-    char digits[JSON_MAX_NUMBER + 16];
-    size_t length = 0, i = 0;
-    int exponent = 0, sign = 1, in_fraction = 0, fraction = 0;
+    char digits[JSON_MAX_NUMBER];
+    size_t length = 0, i = *text == '-';
+    int exponent = 0, sign = 1, in_fraction = 0, whole = 0;
     for (; i < bytes && text[i] != 'e' && text[i] != 'E'; i++) {
         if (text[i] == '.') {
             in_fraction = 1;
             continue;
         }
         digits[length++] = text[i];
-        fraction += in_fraction;
+        whole += !in_fraction;
     }
     for (i++; i < bytes; i++) {
         sign = text[i] == '-' ? -1 : sign;
         if (is_digit(text[i]) && exponent < 100000) /* beyond any double, and far from overflow */
             exponent = exponent * 10 + (text[i] - '0');
     }
-    snprintf(digits + length, sizeof digits - length, "e%d", sign * exponent - fraction);
-    double found = strtod(digits, NULL);
+    double found = decimal_read(digits, length, whole + sign * exponent);
     if (!isfinite(found))
         return fail(error, PMOE_E_LIMIT, "%s is %s, expected a finite double", name, json_quote(json, node).text);
-    *value = found;
+    *value = *text == '-' ? -found : found;
     return PMOE_OK;
 }

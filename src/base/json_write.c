@@ -1,11 +1,11 @@
 /* Writing JSON into a fixed buffer.  Reads nothing, allocates nothing, and cannot fail: what does not fit is counted.
  */
+#include "decimal.h"
 #include "json.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void put(struct json_writer *writer, const char *text, size_t bytes)
@@ -132,7 +132,6 @@ void json_add_bool(struct json_writer *writer, const char *key, int value)
     json_add_raw(writer, key, value ? "true" : "false", value ? 4 : 5);
 }
 
-/* printf writes the decimal point of the host's locale, so only its digits are taken: 1,25e+01 becomes 12.5. */
 void json_add_number(struct json_writer *writer, const char *key, double value, int digits)
 {
     assert(digits >= 1 && digits <= 17);
@@ -140,28 +139,27 @@ void json_add_number(struct json_writer *writer, const char *key, double value, 
         json_add_raw(writer, key, "null", 4);
         return;
     }
-    char printed[48], found[20], text[64];
-    snprintf(printed, sizeof printed, "%.*e", digits - 1, value);
-    const char *e = strchr(printed, 'e');
-    int count = 0, exponent = atoi(e + 1);
-    for (const char *c = printed; c < e; c++)
-        if (*c >= '0' && *c <= '9')
-            found[count++] = *c;
+    char found[17];
+    const int exponent = decimal_write(value, digits, found);
+    int count = digits;
     while (count > 1 && found[count - 1] == '0')
         count--;
 
-    const char *sign = *printed == '-' ? "-" : "";
-    int length;
-    if (exponent < -5 || exponent > 16)
-        length = snprintf(text, sizeof text, "%s%c%s%.*se%d", sign, found[0], count > 1 ? "." : "", count - 1,
-                          found + 1, exponent);
-    else if (exponent < 0)
-        length = snprintf(text, sizeof text, "%s0.%.*s%.*s", sign, -exponent - 1, "0000", count, found);
-    else if (count <= exponent + 1)
-        length =
-            snprintf(text, sizeof text, "%s%.*s%.*s", sign, count, found, exponent + 1 - count, "0000000000000000");
-    else
-        length = snprintf(text, sizeof text, "%s%.*s.%.*s", sign, exponent + 1, found, count - exponent - 1,
-                          found + exponent + 1);
-    json_add_raw(writer, key, text, (size_t)length);
+    put_lead(writer, key);
+    if (signbit(value))
+        put(writer, "-", 1);
+    if (exponent < -5 || exponent > 16) {
+        char power[8];
+        put(writer, found, 1);
+        put(writer, ".", count > 1);
+        put(writer, found + 1, (size_t)count - 1);
+        put(writer, power, (size_t)snprintf(power, sizeof power, "e%d", exponent));
+        return;
+    }
+    const int whole = exponent < 0 ? 0 : count < exponent + 1 ? count : exponent + 1; /* digits before the point */
+    put(writer, exponent < 0 ? "0" : found, exponent < 0 ? 1 : (size_t)whole);
+    put(writer, "0000000000000000", exponent < 0 ? 0 : (size_t)(exponent + 1 - whole));
+    put(writer, ".", count > whole);
+    put(writer, "0000", exponent < 0 ? (size_t)(-exponent - 1) : 0);
+    put(writer, found + whole, (size_t)(count - whole));
 }

@@ -1,14 +1,15 @@
 /* Which instruction sets this build holds and this CPU runs.
  *
  * The target decides natively: x86-64 has scalar, avx2 and avx512, AArch64 scalar and neon.  A wasm module holds
- * one: scalar, or the one that its build names (-DPMOE_HAVE_SIMD128 or -DPMOE_HAVE_RELAXED): an engine that lacks an
- * instruction refuses the whole module, so the loader chooses the module and nothing is left to ask here. */
+ * what its build names (-DPMOE_HAVE_SCALAR, -DPMOE_HAVE_SIMD128 or -DPMOE_HAVE_RELAXED): an engine that lacks an
+ * instruction refuses the whole module, so the loader chooses the module and nothing is left to ask here.  The page's
+ * modules hold one set each, the benchmark's scalar and at most one more. */
 #include "../pmoe.h"
 #include "kernels.h"
 
 #include <string.h>
 
-#if !defined(PMOE_HAVE_SIMD128) && !defined(PMOE_HAVE_RELAXED)
+#if !defined(__wasm__) || defined(PMOE_HAVE_SCALAR)
 extern const struct kernels kernels_scalar;
 #endif
 #if defined(__x86_64__)
@@ -27,7 +28,7 @@ enum { MOST_SETS = 3 };
 static int32_t list_kernels(const struct kernels *list[MOST_SETS])
 {
     int32_t count = 0;
-#if !defined(PMOE_HAVE_SIMD128) && !defined(PMOE_HAVE_RELAXED)
+#if !defined(__wasm__) || defined(PMOE_HAVE_SCALAR)
     list[count++] = &kernels_scalar;
 #endif
 #if defined(__x86_64__)

@@ -7,6 +7,10 @@
 #include "../base/json.h"
 #include "../bench/timing.h"
 #include "../pmoe.h"
+#include "print.h"
+
+#include <stdarg.h>
+#include <stdio.h>
 
 /* A clock that never runs backwards, in nanoseconds: performance.now() times 1e6. */
 __attribute__((import_module("env"), import_name("pmoe_now_ns"))) double pmoe_now_ns(void);
@@ -85,4 +89,19 @@ _Noreturn void __assert_fail(const char *expression, const char *file, int line,
 void emscripten_notify_memory_growth(size_t memory)
 {
     (void)memory;
+}
+
+/* These stand in for libc's; print.c says why. */
+int vsnprintf(char *text, size_t capacity, const char *format, va_list args)
+{
+    return print_args(text, capacity, format, args);
+}
+
+int snprintf(char *text, size_t capacity, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int length = print_args(text, capacity, format, args);
+    va_end(args);
+    return length;
 }

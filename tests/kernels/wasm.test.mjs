@@ -1,6 +1,7 @@
 /**
  * The WebAssembly instruction sets under node: the vocabulary lane by lane (vocabulary.h, compiled here), and every
- * kernel of the built modules against the oracle, on more shapes and seeds than a page's start has time for.
+ * kernel of the built modules against the oracle, on more shapes and seeds than a page's start has time for.  The modules
+ * of the benchmark hold the scalar kernels too, so that simd128 is held against them bit by bit.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -65,17 +66,33 @@ for (const [isa, ...flags] of [['scalar'], ['simd128', '-msimd128'], ['relaxed',
     });
 }
 
+/** Every kernel against the oracle, and its twin if it has one.  @param {Record<string, any>} exports */
+function assertKernelsPass(exports) {
+    const checks = exports.malloc(4);
+    const error = exports.malloc(256); /* a pmoe_error: status, then text */
+    for (let seed = 1; seed <= SEEDS; seed++) {
+        for (const rounds of [0, 1]) { /* 0: what a page's start has time for */
+            const status = exports.pmoe_self_test(0, rounds, BigInt(seed), checks, error);
+            assert.equal(status === 0 ? '' : text(exports, error + 4), '');
+            assert.ok(new DataView(exports.memory.buffer).getInt32(checks, true) > (rounds ? 500 : 100));
+        }
+    }
+}
+
 for (const variant of ['scalar', 'simd', 'relaxed', 'simd-threads', 'relaxed-threads']) {
     test(`every kernel of pmoe-${variant}.wasm, ${SEEDS} seeds`, () => {
-        const exports = instantiate(`build/wasm/pmoe-${variant}.wasm`);
-        const checks = exports.malloc(4);
-        const error = exports.malloc(256); /* a pmoe_error: status, then text */
-        for (let seed = 1; seed <= SEEDS; seed++) {
-            for (const rounds of [0, 1]) { /* 0: what a page's start has time for */
-                const status = exports.pmoe_self_test(0, rounds, BigInt(seed), checks, error);
-                assert.equal(status === 0 ? '' : text(exports, error + 4), '');
-                assert.ok(new DataView(exports.memory.buffer).getInt32(checks, true) > (rounds ? 500 : 100));
-            }
-        }
+        assertKernelsPass(instantiate(`build/wasm/pmoe-${variant}.wasm`));
+    });
+}
+
+for (const variant of ['simd', 'simd-threads']) {
+    test(`every kernel of bench/pmoe-${variant}.wasm is scalar's twin to the last bit, ${SEEDS} seeds`, () => {
+        const exports = instantiate(`build/wasm/bench/pmoe-${variant}.wasm`);
+        const [scalar, simd128] = [0, 1].map((index) => exports.kernels_at(index));
+        const name = (/** @type {number} */ table) => text(exports, new DataView(exports.memory.buffer).getUint32(table, true));
+        assert.deepEqual([name(scalar), name(simd128)], ['scalar', 'simd128']);
+        assert.equal(exports.kernels_find(0), simd128); /* what the harness takes ... */
+        assert.equal(exports.kernels_twin(simd128), scalar); /* ... and holds against */
+        assertKernelsPass(exports);
     });
 }

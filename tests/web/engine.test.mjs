@@ -51,13 +51,13 @@ test('the benchmark runs in its own modules, a comparison at a time, and its res
     titles.forEach((_, index) => bench(engine, { step: 'run', index }));
     const { measured, rows } = bench(engine, { step: 'result' });
     assert.ok(measured.clock_step_ns > 0);
-    assert.deepEqual(measured.reference.map(({ isa }) => isa), ['simd128']);
+    assert.deepEqual(measured.reference.map(({ isa }) => isa), ['scalar', 'simd128']);
     for (const row of rows) {
         assert.ok(row.samples_ns.length >= 7 && row.median_ns > 0 && row.peak_share > 0 && row.multiply_adds > 0);
         assert.ok(row.time_ratio_low <= row.time_ratio_high && row.threads === 1);
     }
     assert.deepEqual([...new Set(rows.map(({ group }) => group))], ['kernels', 'models']);
-    assert.deepEqual([...new Set(rows.filter(({ what }) => what === 'kernel').map(({ isa }) => isa))], ['simd128']);
+    assert.deepEqual([...new Set(rows.filter(({ what }) => what === 'kernel').map(({ isa }) => isa))], ['simd128', 'scalar']);
     assert.deepEqual(rows.filter(({ what }) => what === 'model').map(({ batch }) => batch), [1, 2]);
     bench(engine, { step: 'close' });
     assert.throws(() => bench(engine, { step: 'result' }), /open/);

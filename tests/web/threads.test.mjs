@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
 import { HEADERS } from '../../build_scripts/serve.mjs';
 import { PmoeEngine } from '../../web/engine/engine.js';
+import { SETS } from '../../web/page/models.js';
 import { openBrowser, openPage, untilLive } from './browser.mjs';
 import { Worker, largeModel, smallImage, smallModel, threadedFiles } from './engine_support.mjs';
 
@@ -87,7 +88,6 @@ test('unasked, threads are started for the first model that is worth them', asyn
 /** @type {[string, () => void, number, RegExp][]} */
 const REFUSED = [
     ['where pages are not isolated', () => {}, 0, /relaxed-threads variant: the page is not cross-origin isolated/],
-    ['when one is asked for', () => isolated(), 1, /one thread was asked for/],
     ['with one CPU', () => isolated(CountedWorker, 1), 0, /this browser reports one CPU/],
     ['where workers have no workers', () => isolated(null), 0, /only workers can have threads/],
 ];
@@ -103,6 +103,23 @@ for (const [where, arrange, threads, reason] of REFUSED) {
         assert.equal(answers(engine).length, 10);
     });
 }
+
+test('who asks for one thread gets the best variant without, and nothing was passed over', async () => {
+    isolated();
+    const { state } = await started('auto', 1);
+    assert.deepEqual([state.variant, state.threads, state.demoted], ['relaxed', 1, []]);
+    const named = await started('simd-threads', 1);
+    assert.equal(named.state.variant, 'simd');
+    assert.match(named.state.demoted[0].reason, /one thread was asked for/);
+});
+
+test('no model of the page is worth another thread, which is why it asks for one', async () => {
+    const { engine } = await started('auto', 1);
+    for (const { file } of SETS.flatMap(({ models }) => models)) {
+        const { model } = await engine.open(file, new Uint8Array(readFileSync(new URL(`weights/${file}`, ROOT))));
+        assert.equal(model.threads_pay, false, file);
+    }
+});
 
 /** Starts as a browser's does, and then? */
 class Stillborn {
@@ -335,12 +352,16 @@ test('Chromium, not isolated: one thread, and a sentence says why', async () => 
 });
 
 test('the page works where it is not isolated, and says why it has one thread', async () => {
-    const { page, complaints } = await openPage(chromium.browser, plain.url);
-    await untilLive(page);
-    const line = await page.$eval('#engine-line', (element) => element.textContent);
-    assert.match(line ?? '', /^engine: wasm relaxed, 1 thread, self-test ok/);
-    const more = await page.$eval('#engine-more', (element) => element.textContent);
-    assert.match(more ?? '', /relaxed-threads does not run here: .*not cross-origin isolated/);
-    assert.deepEqual(complaints, []);
-    await page.close();
+    for (const [hash, reason] of /** @type {[string, RegExp][]} */ ([
+        ['', /too small for more to pay/],
+        ['#threads=2', /relaxed-threads does not run here: .*not cross-origin isolated/],
+    ])) {
+        const { page, complaints } = await openPage(chromium.browser, plain.url + hash);
+        await untilLive(page);
+        const line = await page.$eval('#engine-line', (element) => element.textContent);
+        assert.match(line ?? '', /^engine: wasm relaxed, 1 thread, self-test ok/);
+        assert.match((await page.$eval('#engine-more', (element) => element.textContent)) ?? '', reason);
+        assert.deepEqual(complaints, []);
+        await page.close();
+    }
 });

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { count, decimalsFor, decimalsForValues, fixed, kibibytes, percent, wholePercent } from '../../web/page/format.js';
+import { count, decimalsFor, decimalsForValues, fixed, kibibytes, listed, percent, wholePercent } from '../../web/page/format.js';
 import { PictureError, recognise } from '../../web/page/picture.js';
 import { readState, writeState } from '../../web/page/state.js';
 import { letter } from '../../web/elements/experts.js';
@@ -18,6 +18,8 @@ test('numbers', () => {
   assert.equal(wholePercent(0.985), '99');
   assert.equal(fixed(-1.25, 1), '\u22121.3');
   assert.equal(fixed(11115.4, 0), '11,115');
+  assert.equal(fixed(-1234567.125, 3), '\u22121,234,567.125');
+  assert.equal(count(999), '999');
   assert.equal(kibibytes(125000), '122 KiB');
 });
 
@@ -31,6 +33,10 @@ test('decimals show the smallest spread with one digit, and never more than two'
   assert.equal(decimalsForValues([120, 3]), 0);
   assert.equal(decimalsForValues([0.0032]), 5);
   assert.equal(decimalsForValues([]), 2);
+});
+
+test('lists', () => {
+  assert.deepEqual([[], ['1'], ['3', '9'], ['1', '3', '9'], ['1', '2', '3', '4']].map(listed), ['', '1', '3 and 9', '1, 3, and 9', '1, 2, 3, and 4']);
 });
 
 test('letters go on after Z', () => {

@@ -3,9 +3,10 @@
  * ('pmoe-open'), Delete empties a cell ('pmoe-erase'); both events carry {cell}.  It shows bytes that it is given and
  * knows nothing of models; drawing is <pmoe-pad>'s.
  *
- * The markup may come with a recorded picture as the background of .board-picture; the first live picture covers it.
+ * The markup may come with its parts, which are then used, and with a recorded picture as the background of
+ * .board-picture; the first live picture covers it.
  */
-import { html, paintGrey, RovingGrid } from './dom.js';
+import { find, findAll, html, paintGrey, RovingGrid } from './dom.js';
 
 const GRID = 4;
 export const CELL = 28;
@@ -27,14 +28,23 @@ export function setCellPixels(pixels, cell, digit) {
 
 /** @param {Uint8Array} pixels  a board  @returns {number[]} cells without ink */
 export function emptyCells(pixels) {
-  return Array.from({ length: CELLS }, (_, cell) => cell).filter(
-    (cell) => !cellPixels(pixels, cell).some((grey) => grey >= INK),
-  );
+  return Array.from({ length: CELLS }, (_, cell) => cell).filter((cell) => !hasInk(pixels, cell));
 }
+
+/** Copies nothing and stops at the first ink: it runs before the first answer.  @param {Uint8Array} pixels  @param {number} cell */
+function hasInk(pixels, cell) {
+  const start = startOf(cell);
+  for (let row = start; row < start + CELL * BOARD; row += BOARD)
+    for (let at = row; at < row + CELL; at++) if (pixels[at] >= INK) return true;
+  return false;
+}
+
+/** @param {number} cell  @returns {number} where its first pixel is */
+const startOf = (cell) => Math.floor(cell / GRID) * CELL * BOARD + (cell % GRID) * CELL;
 
 /** @param {number} cell  @param {(offset: number, row: number) => void} visit */
 function eachRow(cell, visit) {
-  const start = Math.floor(cell / GRID) * CELL * BOARD + (cell % GRID) * CELL;
+  const start = startOf(cell);
   for (let row = 0; row < CELL; row++) visit(start + row * BOARD, row);
 }
 
@@ -43,23 +53,27 @@ export class PmoeBoard extends HTMLElement {
   #cells = [];
   /** @type {RovingGrid|undefined} */
   #grid;
-  #picture = html('canvas', { class: 'board-canvas', width: BOARD, height: BOARD });
+  #picture = html('canvas');
 
   connectedCallback() {
     if (this.#grid) return;
-    this.#cells = Array.from({ length: CELLS }, (_, i) =>
-      html('div', { role: 'gridcell', class: 'board-cell', 'data-cell': i }, html('span', { class: 'cell-number', 'aria-hidden': 'true' }, String(i + 1))),
-    );
-    const rows = Array.from({ length: GRID }, (_, r) =>
-      html('div', { role: 'row' }, ...this.#cells.slice(r * GRID, (r + 1) * GRID)),
-    );
-    this.replaceChildren(
-      html('div', { class: 'board-picture' }, this.#picture),
-      html('div', { role: 'grid', class: 'board-grid', 'aria-labelledby': 'input-title', 'aria-describedby': 'board-help' }, ...rows),
-    );
+    if (!this.children.length) this.#make();
+    this.#cells = findAll(this, '.board-cell');
+    this.#picture = find(this, '.board-canvas');
     this.#grid = new RovingGrid(this.#cells, GRID);
     this.addEventListener('click', (event) => this.#ask('pmoe-open', event.target));
     this.addEventListener('keydown', (event) => this.#onKey(event));
+  }
+
+  #make() {
+    const cells = Array.from({ length: CELLS }, (_, i) =>
+      html('div', { role: 'gridcell', class: 'board-cell', 'data-cell': i }, html('span', { class: 'cell-number', 'aria-hidden': 'true' }, String(i + 1))),
+    );
+    const rows = Array.from({ length: GRID }, (_, r) => html('div', { role: 'row' }, ...cells.slice(r * GRID, (r + 1) * GRID)));
+    this.append(
+      html('div', { class: 'board-picture' }, html('canvas', { class: 'board-canvas', width: BOARD, height: BOARD })),
+      html('div', { role: 'grid', class: 'board-grid', 'aria-labelledby': 'input-title', 'aria-describedby': 'board-help' }, ...rows),
+    );
   }
 
   /** The cell that has the focus, or had it last. */

@@ -58,6 +58,13 @@ export function find(root, selector) {
 }
 
 /**
+ * @template {Element} [T=HTMLElement]
+ * @param {ParentNode} root  @param {string} selector
+ * @returns {T[]} every element that matches, in the order of the document
+ */
+export const findAll = (root, selector) => /** @type {any} */ ([...root.querySelectorAll(selector)]);
+
+/**
  * Grey bytes onto a canvas of the same size.
  * @param {HTMLCanvasElement} canvas
  * @param {Uint8Array} pixels  [height * width]

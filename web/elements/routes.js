@@ -3,13 +3,14 @@
  * expert that kept it (letter, colour, pattern; the height of the fill is the gate); chips with a small map per expert
  * that show or hide it; the scores of the patch that is pointed at; everything as a table.
  *
- * setModel() builds the parts, show() only changes them, so that a gauge can move from one board to the next.
+ * The parts of a model are made once, or found in markup that was recorded with it (data-shape says so); show() only
+ * changes them, so that a gauge can move from one board to the next.
  * Heights and positions are SVG attributes, never style attributes: recorded markup must satisfy a strict CSP.
  *
  * @typedef {import('../engine/protocol.js').Prediction} Prediction
  * @typedef {import('../engine/protocol.js').Route} Route
  */
-import { html, svg, paintGrey, RovingGrid } from './dom.js';
+import { find, findAll, html, svg, paintGrey, RovingGrid } from './dom.js';
 import { colourClass, letter, patternDefs, patternFill } from './experts.js';
 import { decimalsForValues, fixed } from '../page/format.js';
 import { STRINGS } from '../page/strings.js';
@@ -26,8 +27,6 @@ const badge = (expert) => html('span', { class: `badge ${colourClass(expert)}`, 
 export class PmoeRoutes extends HTMLElement {
   /** @type {Shape} */
   #shape = { experts: 0, kept: 0, high: 0, wide: 0 };
-  /** @type {HTMLElement[]} */
-  #children = [];
   /** @type {Route[]|null} */
   #routes = null;
   /** @type {boolean[]} */
@@ -36,53 +35,78 @@ export class PmoeRoutes extends HTMLElement {
   #chosen = false;
 
   /** @type {HTMLElement[]} */ #cells = [];
-  /** @type {SVGElement[]} */ #rings = [];
-  /** @type {SVGElement[][]} [patch][expert] */ #gauges = [];
-  /** @type {SVGElement[][]} [patch][expert] */ #frames = [];
   /** @type {HTMLButtonElement[]} */ #chips = [];
-  #picture = html('canvas', { class: 'routes-canvas', width: 112, height: 112 });
-  #note = html('p', { class: 'caption routes-note' });
-  #readout = html('div', { class: 'readout' });
+  /** @type {SVGElement[]} a patch each, where its gauges and frames go */ #places = [];
+  /** @type {(SVGElement|null)[][]} [patch][expert] null: not seen so far */ #gauges = [];
+  /** @type {(SVGElement|null)[][]} [patch][expert] */ #frames = [];
+  #ring = svg('rect');
+  #picture = html('canvas');
+  #note = html('p');
+  #readout = html('div');
   #table = html('tbody');
 
-  /** While the engine starts there is time to make the parts for the model that the markup was recorded with. */
   connectedCallback() {
     const [experts, kept, high, wide] = (this.dataset.shape ?? '').split(' ').map(Number);
-    if (wide && !this.#children.length) this.#make({ experts, kept, high, wide });
+    if (!wide || this.#cells.length || !this.children.length) return;
+    this.#shape = { experts, kept, high, wide };
+    this.#bind();
   }
 
   /** @param {Shape} shape */
   setModel(shape) {
-    if (JSON.stringify(shape) !== JSON.stringify(this.#shape)) this.#make(shape);
+    if (JSON.stringify(shape) !== JSON.stringify(this.#shape)) {
+      this.#shape = shape;
+      this.replaceChildren(...this.#make());
+      this.#bind();
+    }
     this.#routes = null;
     this.#shown = Array(shape.experts).fill(true);
     this.#pointed = -1;
     this.#chosen = false;
-    this.replaceChildren(...this.#children);
+    const { high, wide } = shape;
+    this.#ring = svg('rect', { class: 'pointed-ring', x: 1, y: 1, width: SIDE / wide - 2, height: SIDE / high - 2 });
+    for (const place of this.#places) place.replaceChildren();
+    this.#gauges = this.#places.map(() => Array(shape.experts).fill(null));
+    this.#frames = this.#places.map(() => Array(shape.experts).fill(null));
   }
 
-  /** @param {Shape} shape */
-  #make(shape) {
-    this.#shape = shape;
-    const { high, wide } = shape;
-    this.#cells = Array.from({ length: high * wide }, (_, i) => html('div', { role: 'gridcell', class: 'routes-cell', 'data-patch': i }));
+  /** Find the parts of the shape and listen to them. */
+  #bind() {
+    this.#picture = find(this, '.routes-canvas');
+    this.#note = find(this, '.routes-note');
+    this.#readout = find(this, '.readout');
+    this.#table = find(this, 'tbody');
+    this.#places = findAll(this, '.routes-overlay > g');
+    this.#cells = findAll(this, '.routes-cell');
     this.#cells.forEach((cell, i) => {
       for (const type of ['pointerenter', 'focus', 'click']) cell.addEventListener(type, () => this.#point(i, true));
     });
-    new RovingGrid(this.#cells, wide);
-    const rows = Array.from({ length: high }, (_, r) => html('div', { role: 'row' }, ...this.#cells.slice(r * wide, (r + 1) * wide)));
-    this.#chips = Array.from({ length: shape.experts }, (_, e) => this.#makeChip(e));
-    this.#children = [
+    new RovingGrid(this.#cells, this.#shape.wide);
+    this.#chips = findAll(this, '.chip');
+    this.#chips.forEach((chip, e) =>
+      chip.addEventListener('click', () => {
+        this.#shown[e] = !this.#shown[e];
+        this.#update();
+      }),
+    );
+  }
+
+  /** @returns {HTMLElement[]} the parts of the shape */
+  #make() {
+    const { experts, high, wide } = this.#shape;
+    const cells = Array.from({ length: high * wide }, (_, i) => html('div', { role: 'gridcell', class: 'routes-cell', 'data-patch': i }));
+    const rows = Array.from({ length: high }, (_, r) => html('div', { role: 'row' }, ...cells.slice(r * wide, (r + 1) * wide)));
+    return [
       html(
         'div',
         { class: 'routes-figure' },
-        html('div', { class: 'routes-picture' }, this.#picture),
+        html('div', { class: 'routes-picture' }, html('canvas', { class: 'routes-canvas', width: 112, height: 112 })),
         this.#makeOverlay(),
         html('div', { role: 'grid', class: 'routes-grid', 'aria-labelledby': 'routes-title' }, ...rows),
       ),
-      this.#note,
-      html('div', { class: 'chips', role: 'group', 'aria-label': STRINGS.chipsName }, ...this.#chips),
-      this.#readout,
+      html('p', { class: 'caption routes-note' }),
+      html('div', { class: 'chips', role: 'group', 'aria-label': STRINGS.chipsName }, ...Array.from({ length: experts }, (_, e) => makeChip(e))),
+      html('div', { class: 'readout' }),
       html(
         'details',
         { class: 'routes-table' },
@@ -91,7 +115,7 @@ export class PmoeRoutes extends HTMLElement {
           'table',
           {},
           html('thead', {}, html('tr', {}, ...STRINGS.tableHead.map((text) => html('th', { scope: 'col' }, text)))),
-          this.#table,
+          html('tbody'),
         ),
       ),
     ];
@@ -114,41 +138,11 @@ export class PmoeRoutes extends HTMLElement {
 
   #makeOverlay() {
     const { experts, high, wide } = this.#shape;
-    const [width, height] = [SIDE / wide, SIDE / high];
-    const columns = experts <= 2 ? 2 : experts <= 8 ? 4 : 5;
-    const rows = Math.ceil(experts / columns);
-    const overlay = svg('svg', { class: 'routes-overlay', viewBox: `0 0 ${SIDE} ${SIDE}`, 'aria-hidden': 'true' }, patternDefs(experts));
-    this.#gauges = [];
-    this.#frames = [];
-    this.#rings = [];
-    for (let patch = 0; patch < high * wide; patch++) {
-      const place = svg('g', { transform: `translate(${(patch % wide) * width} ${Math.floor(patch / wide) * height})` });
-      const frames = Array.from({ length: experts }, (_, e) => makeFrame(e, width, height));
-      const gauges = Array.from({ length: experts }, (_, e) => makeGauge(e, columns, rows, width, height));
-      const ring = svg('rect', { class: 'pointed-ring', x: 1, y: 1, width: width - 2, height: height - 2 });
-      place.append(...frames, ...gauges, ring);
-      overlay.append(place);
-      this.#frames.push(frames);
-      this.#gauges.push(gauges);
-      this.#rings.push(ring);
-    }
-    return overlay;
-  }
-
-  /** @param {number} e */
-  #makeChip(e) {
-    const chip = html(
-      'button',
-      { type: 'button', class: 'chip', 'aria-pressed': 'true' },
-      badge(e),
-      svg('svg', { class: 'chip-map', viewBox: `0 0 ${MINI} ${MINI}`, 'aria-hidden': 'true' }),
-      html('span', { class: 'chip-text', 'aria-hidden': 'true' }),
-    );
-    chip.addEventListener('click', () => {
-      this.#shown[e] = !this.#shown[e];
-      this.#update();
+    const places = Array.from({ length: high * wide }, (_, patch) => {
+      const [x, y] = [(patch % wide) * (SIDE / wide), Math.floor(patch / wide) * (SIDE / high)];
+      return svg('g', { transform: `translate(${x} ${y})` });
     });
-    return chip;
+    return svg('svg', { class: 'routes-overlay', viewBox: `0 0 ${SIDE} ${SIDE}`, 'aria-hidden': 'true' }, patternDefs(experts), ...places);
   }
 
   #update() {
@@ -159,25 +153,33 @@ export class PmoeRoutes extends HTMLElement {
       : STRINGS.noRouting;
     this.#updateFigure();
     this.#chips.forEach((chip, e) => this.#updateChip(chip, e));
-    this.#cells.forEach((cell, i) => cell.setAttribute('aria-label', this.#spoken(i)));
+    const decimals = this.#scoreDecimals();
+    this.#cells.forEach((cell, i) => cell.setAttribute('aria-label', this.#spoken(i, decimals)));
     this.#updateReadout();
     this.#updateTable();
   }
 
+  /** Gauges and frames are made when they are first seen, and kept. */
   #updateFigure() {
     const framed = this.#shown.filter(Boolean).length <= FRAMED;
-    this.#gauges.forEach((gauges, patch) => {
+    this.#places.forEach((place, patch) => {
       let inset = 0;
-      gauges.forEach((gauge, e) => {
-        const gate = this.#shown[e] ? this.#gate(e, patch) : null;
-        gauge.classList.toggle('is-off', gate === null);
-        setFill(gauge, gate ?? 0);
-        const frame = this.#frames[patch][e];
-        frame.classList.toggle('is-off', gate === null || !framed);
-        if (gate !== null && framed) setInset(frame, inset++);
+      this.#shown.forEach((shown, e) => {
+        const gate = shown ? this.#gate(e, patch) : null;
+        if (gate !== null) {
+          const gauge = (this.#gauges[patch][e] ??= place.appendChild(makeGauge(e, this.#shape)));
+          setFill(gauge, gate);
+          if (framed) {
+            const frame = (this.#frames[patch][e] ??= place.insertBefore(makeFrame(e, this.#shape), place.firstChild));
+            setInset(frame, inset++);
+          }
+        }
+        this.#gauges[patch][e]?.classList.toggle('is-off', gate === null);
+        this.#frames[patch][e]?.classList.toggle('is-off', gate === null || !framed);
       });
     });
-    this.#rings.forEach((ring, patch) => ring.classList.toggle('is-off', patch !== this.#pointed || !this.#routes));
+    if (this.#routes) this.#places[this.#pointed]?.append(this.#ring);
+    else this.#ring.remove();
   }
 
   /** @param {HTMLButtonElement} chip  @param {number} e */
@@ -268,10 +270,9 @@ export class PmoeRoutes extends HTMLElement {
     return route && at >= 0 ? Math.min(1, Math.max(0, route.gates[at])) : null;
   }
 
-  /** @param {number} patch */
-  #spoken(patch) {
+  /** @param {number} patch  @param {number} decimals  of scores */
+  #spoken(patch, decimals) {
     if (!this.#routes) return STRINGS.patch(patch);
-    const decimals = this.#scoreDecimals();
     const parts = this.#routes.map((route, e) => {
       const gate = this.#gate(e, patch);
       const kept = gate === null ? STRINGS.notKept : STRINGS.kept(gate.toFixed(2));
@@ -281,11 +282,11 @@ export class PmoeRoutes extends HTMLElement {
   }
 }
 
-/** @param {number} e  @param {number} width  @param {number} height */
-function makeFrame(e, width, height) {
+/** @param {number} e  @param {Shape} shape */
+function makeFrame(e, { high, wide }) {
   return svg(
     'g',
-    { class: `frame ${colourClass(e)} is-off`, 'data-width': width, 'data-height': height },
+    { class: `frame ${colourClass(e)}`, 'data-width': SIDE / wide, 'data-height': SIDE / high },
     svg('rect', { class: 'frame-edge' }),
     svg('rect', { class: 'frame-line' }),
   );
@@ -302,11 +303,25 @@ function setInset(frame, depth) {
   }
 }
 
+/** @param {number} e */
+function makeChip(e) {
+  return html(
+    'button',
+    { type: 'button', class: 'chip', 'aria-pressed': 'true' },
+    badge(e),
+    svg('svg', { class: 'chip-map', viewBox: `0 0 ${MINI} ${MINI}`, 'aria-hidden': 'true' }),
+    html('span', { class: 'chip-text', 'aria-hidden': 'true' }),
+  );
+}
+
 /**
  * A letter on its colour, and under it a track that fills to the gate.  Each expert has a fixed place in every patch.
- * @param {number} e  @param {number} columns  @param {number} rows  @param {number} width  @param {number} height  of the patch
+ * @param {number} e  @param {Shape} shape
  */
-function makeGauge(e, columns, rows, width, height) {
+function makeGauge(e, { experts, high, wide }) {
+  const [width, height] = [SIDE / wide, SIDE / high];
+  const columns = experts <= 2 ? 2 : experts <= 8 ? 4 : 5;
+  const rows = Math.ceil(experts / columns);
   const margin = columns === 2 ? 13 : 8;
   const slot = (width - 2 * margin) / Math.max(columns, 3);
   const gap = columns === 2 ? width - 2 * margin - 2 * slot : 0;
@@ -317,7 +332,7 @@ function makeGauge(e, columns, rows, width, height) {
   const tab = Math.min(w, h * 0.5, 20);
   return svg(
     'g',
-    { class: `gauge ${colourClass(e)} is-off`, 'data-top': y + tab, 'data-room': h - tab },
+    { class: `gauge ${colourClass(e)}`, 'data-expert': e, 'data-top': y + tab, 'data-room': h - tab },
     svg('rect', { class: 'gauge-track', x, y, width: w, height: h }),
     svg('rect', { class: 'gauge-fill', x, y: y + h, width: w, height: 0, fill: patternFill(e) }),
     svg('rect', { class: 'gauge-tab', x, y, width: w, height: tab }),

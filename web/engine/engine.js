@@ -28,7 +28,7 @@
  */
 import { Core, GoldenError } from './core.js';
 import { EngineError } from './error.js';
-import { VARIANTS, accepts, candidates, isThreaded, threadsRefused } from './features.js';
+import { accepts, candidates, isThreaded, threadsRefused } from './features.js';
 import { fetchBytes } from './fetch.js';
 
 const WASM_CAP = 4 << 20;
@@ -56,7 +56,7 @@ export class PmoeEngine {
     async start({ variant, ...source }, signal) {
         /** @type {{variant: Variant, reason: string}[]} */
         const demoted = [];
-        const running = await this.#firstThatRuns(candidates(variant), source, demoted, signal, async (candidate) => this.#reopen(candidate));
+        const running = await this.#firstThatRuns(candidates(variant, source.threads ?? 0), source, demoted, signal, async (candidate) => this.#reopen(candidate));
         this.#source = source;
         await this.#replace(running, demoted);
         return this.#state(running);
@@ -197,7 +197,7 @@ export class PmoeEngine {
      */
     async #demote(name, file, disagreement, signal) {
         const { variant } = this.#started();
-        const lower = VARIANTS.slice(VARIANTS.indexOf(variant) + 1);
+        const [, ...lower] = candidates(variant, this.#source.threads ?? 0);
         const reason = `The ${variant} variant, model "${name}": ${disagreement.message}`;
         const demoted = [...this.#demoted, { variant, reason }];
         if (lower.length === 0) throw within(`model "${name}" in the scalar variant`, disagreement);

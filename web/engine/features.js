@@ -41,9 +41,13 @@ export function isThreaded(variant) {
     return variant.endsWith('-threads');
 }
 
-/** @param {Variant|'auto'} wanted @returns {readonly Variant[]} what to try, best first */
-export function candidates(wanted) {
-    return wanted === 'auto' ? VARIANTS : VARIANTS.slice(VARIANTS.indexOf(wanted));
+/**
+ * What to try, best first.  Who asks for one thread gets a variant for more only by its name.
+ * @param {Variant|'auto'} wanted @param {number} threads @returns {readonly Variant[]}
+ */
+export function candidates(wanted, threads) {
+    const lower = wanted === 'auto' ? VARIANTS : VARIANTS.slice(VARIANTS.indexOf(wanted));
+    return lower.filter((variant) => variant === wanted || threads !== 1 || !isThreaded(variant));
 }
 
 /** @param {number} wanted  0: as it pays @param {boolean} [inWorker] @returns {string} why there is one thread only, or '' */
@@ -60,5 +64,5 @@ export function threadsRefused(wanted, inWorker = !('document' in globalThis) &&
  */
 export function likelyVariant(wanted, threads) {
     const runs = (/** @type {Variant} */ variant) => accepts(variant) && !(isThreaded(variant) && threadsRefused(threads, true));
-    return candidates(wanted).find(runs) ?? 'scalar';
+    return candidates(wanted, threads).find(runs) ?? 'scalar';
 }

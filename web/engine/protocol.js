@@ -20,7 +20,7 @@
  *                                      A variant that does not run here gives way to the next of VARIANTS (features.js).
  *                                      A second 'start' opens all models again in the new variant
  * @property {number} [threads]         of a variant for threads, 1 to 16; 0, the default: one per CPU, 4 at most, once a
- *                                      model is open for which they pay
+ *                                      model is open for which they pay.  1 with 'auto': of the variants without
  *
  * @typedef {object} StartResult
  * @property {Variant} variant          which one runs

@@ -6,10 +6,10 @@ import { Session } from './session.js';
 import { findSet } from './models.js';
 import { readState } from './state.js';
 
-performance.mark('pmoe-start');
+export const begun = performance.mark('pmoe-start').startTime;
 
 /** What the address said when the page was opened. */
-export const address = readState(location.hash);
+export const address = { hash: location.hash, ...readState(location.hash) };
 
 /** How main.js is told; it replaces these. */
 export const listener = {

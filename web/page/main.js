@@ -4,7 +4,7 @@
  * Every change ends in changed(): predictions at once (the newest board wins; boards that were overtaken are skipped),
  * times once the board rests, one spoken sentence once the result stands.  A failure is told and changes nothing.
  */
-import { address, firstSession, listener, openSession } from './begin.js';
+import { address, begun, firstSession, listener, openSession } from './begin.js';
 import { SETS, findSet } from './models.js';
 import { readState, writeState } from './state.js';
 import { PictureError, readPicture } from './picture.js';
@@ -18,6 +18,7 @@ import '../elements/pad.js';
 import '../elements/routes.js';
 import '../elements/result.js';
 
+const LOADING_MS = 250; /* a load that is over sooner is not told: telling takes part of that time */
 const REST_MS = 150; /* a board untouched for so long is timed */
 const REST_DRAWING_MS = 1000; /* while the pad is open: a digit takes several strokes */
 const SPEAK_MS = 700;
@@ -49,6 +50,7 @@ const parts = {
 let { state } = address;
 /** @type {import('./session.js').Session|null} */
 let session = null;
+let starting = Promise.resolve(); /* until the first session is there, or is not to be had */
 const board = {
   pixels: /** @type {Uint8Array} */ (new Uint8Array(BOARD * BOARD)),
   origins: /** @type {Origin[]} */ (Array(CELLS).fill('empty')),
@@ -98,7 +100,7 @@ function remember() {
 
 /** @type {import('./session.js').OnProgress} */
 listener.progress = (got, all) => {
-  if (!session && document.documentElement.dataset.engine !== 'failed')
+  if (!session && document.documentElement.dataset.engine !== 'failed' && performance.now() - begun > LOADING_MS)
     parts.engineLine.textContent = STRINGS.loading(kibibytes(got), kibibytes(all));
 };
 
@@ -137,7 +139,7 @@ function showEngine(running) {
   const passed = demoted.map((entry) => STRINGS.demoted(entry.variant, entry.reason));
   const facts = [
     ...(passed.length ? passed : [STRINGS.noneDemoted]),
-    ...(oneThread ? [STRINGS.oneThread(oneThread)] : []),
+    ...(state.wasm === 'auto' && !state.threads ? [STRINGS.oneIsEnough] : oneThread ? [STRINGS.oneThread(oneThread)] : []),
     STRINGS.golden(running.golden(set()), set().models.length),
     STRINGS.version(release, kibibytes(wasmBytes)),
   ];
@@ -146,6 +148,7 @@ function showEngine(running) {
 
 /** @param {import('./session.js').Engine} engine */
 async function chooseEngine({ wasm, threads }) {
+  await starting;
   const before = { wasm: state.wasm, threads: state.threads };
   Object.assign(state, { wasm, threads });
   try {
@@ -223,6 +226,8 @@ function showRouted() {
 async function chooseSet(id) {
   await session?.openModels(findSet(id), listener.progress);
   state.set = id;
+  timing?.abort(); /* its times are of other models */
+  clearTimeout(restTimer);
   if (session) showEngine(session);
   state.model = '';
   predictions = null;
@@ -360,7 +365,9 @@ async function answer(known) {
   try {
     for (let seen = -1; seen !== version && session; known = undefined) {
       seen = version;
-      const found = known ?? (await session.predict(set(), board.pixels.slice()));
+      const asked = set();
+      const found = known ?? (await session.predict(asked, board.pixels.slice()));
+      if (asked !== set()) continue; /* other models are shown now */
       if (emptyCells(board.pixels).length) break;
       predictions = found;
       showAnswers();
@@ -555,4 +562,5 @@ function tellProblems(problems) {
 
 tellProblems(address.problems);
 listen();
-start(firstSession).catch(stopped);
+starting = start(firstSession).catch(stopped);
+if (location.hash !== address.hash) attempt(onAddress); /* it changed before anyone listened */

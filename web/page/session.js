@@ -54,12 +54,19 @@ async function fetchFile(url, onBytes, onSize) {
 }
 
 /**
+ * As many threads as the address says, else one: no model here is worth another (a test asks the engine), and the
+ * modules for one start sooner.
+ * @param {Engine} engine
+ */
+const threadsOf = ({ wasm, threads }) => threads || (wasm === 'auto' ? 1 : 0);
+
+/**
  * The module of the variant that will run if all goes well.  If it does not come, the worker asks again and says why.
  * @param {Engine} engine
  * @returns {Promise<Partial<Record<Variant, ArrayBuffer>>>}
  */
-async function fetchModule({ wasm, threads }) {
-  const variant = likelyVariant(wasm, threads);
+async function fetchModule(engine) {
+  const variant = likelyVariant(engine.wasm, threadsOf(engine));
   const response = await fetch(`${URLS.wasm}pmoe-${variant}.wasm`).catch(() => null);
   const bytes = response?.ok ? await response.arrayBuffer().catch(() => null) : null;
   return bytes ? { [variant]: bytes } : {};
@@ -125,9 +132,10 @@ export class Session {
    * @param {Engine} engine
    * @param {Partial<Record<Variant, ArrayBuffer>>} [wasmBytes]  modules that are here already; given up
    */
-  async start({ wasm, threads }, wasmBytes = {}) {
+  async start(engine, wasmBytes = {}) {
     const transfer = Object.values(wasmBytes);
-    this.started = await this.#client.call('start', { variant: wasm, threads, wasmUrl: URLS.wasm, wasmBytes }, { transfer });
+    const args = { variant: engine.wasm, threads: threadsOf(engine), wasmUrl: URLS.wasm, wasmBytes };
+    this.started = await this.#client.call('start', args, { transfer });
   }
 
   /** @param {ArrayBuffer} images  @param {ArrayBuffer} labels */

@@ -4,7 +4,7 @@
  *
  * @typedef {object} State
  * @property {'auto'|import('../engine/protocol.js').Variant} wasm
- * @property {number} threads   0: as it pays
+ * @property {number} threads   0: one, or as it pays for a variant with threads
  * @property {'mosaic'|'mosaic10'} set
  * @property {string} model   routed model shown; '' for the first one of the set
  * @property {number} seed

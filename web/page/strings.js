@@ -3,10 +3,10 @@
  * Patches are counted from 1 in reading order wherever a person reads or hears them; from 0 in the code.
  */
 
-const lists = new Intl.ListFormat('en', { type: 'conjunction' });
+import { listed } from './format.js';
 
 /** @param {number[]} indices  @returns {string} "3 and 9" */
-const ordinals = (indices) => lists.format(indices.map((i) => String(i + 1)));
+const ordinals = (indices) => listed(indices.map((i) => String(i + 1)));
 
 /** @param {number[]} indices */
 const patches = (indices) => `${indices.length === 1 ? 'patch' : 'patches'} ${ordinals(indices)}`;
@@ -19,6 +19,7 @@ export const STRINGS = {
   engine: (/** @type {string} */ variant, /** @type {number} */ threads, /** @type {number} */ checks) =>
     `engine: wasm ${variant}, ${threads} thread${threads === 1 ? '' : 's'}, self-test ok (${checks} checks)`,
   oneThread: (/** @type {string} */ reason) => `One thread: ${reason}.`,
+  oneIsEnough: 'One thread: these networks are too small for more to pay. #threads=2 in the address asks for two.',
   golden: (/** @type {number} */ good, /** @type {number} */ all) =>
     `Stored outputs reproduced by ${good} of ${all} models.`,
   demoted: (/** @type {string} */ variant, /** @type {string} */ reason) => `wasm ${variant} does not run here: ${reason}`,
@@ -110,7 +111,7 @@ export const STRINGS = {
     `${model} says ${label}, ${percent} percent.`,
   heardTook: (/** @type {string} */ name, /** @type {number[]} */ picks) =>
     `Expert ${name} took ${patches([...picks].sort((a, b) => a - b))}.`,
-  heardMost: (/** @type {string[]} */ pairs) => `Highest scores: ${lists.format(pairs)}.`,
+  heardMost: (/** @type {string[]} */ pairs) => `Highest scores: ${listed(pairs)}.`,
   heardPair: (/** @type {string} */ name, /** @type {number} */ patch) => `expert ${name} for patch ${patch + 1}`,
 
   /* refused and failed */
