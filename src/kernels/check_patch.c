@@ -11,7 +11,7 @@ enum {
 };
 
 struct patches {
-    int32_t rows, outs;
+    int32_t rows, outs, wide; /* patches side by side, as on a board: kernels may read those as one; else 1 */
     struct patch_shape shape;
     size_t floats;   /* of one patch */
     const float **x; /* [rows], some of them the same patch */
@@ -29,33 +29,37 @@ static void choose_shape(struct check *c, struct patches *p)
     p->shape.run = random_below(random, 16) ? 1 + (int32_t)random_below(random, longest) : 0;
     if (c->brief && p->rows == 1) /* vectors whole and cut short, an odd number: patch_gradient's tiles */
         p->shape.runs = 3, p->shape.run = lanes + 1;
-    p->shape.step = p->shape.run + (int32_t)random_below(random, c->brief ? 3 : 20);
+    p->wide = p->rows % 4 == 0 && (c->brief ? p->rows == 8 : random_below(random, 2)) ? 4 : 1;
+    if (p->wide > 1 && (c->brief || random_below(random, 4)))
+        p->shape.run = 28; /* the board's */
+    p->shape.step = p->wide * p->shape.run + (int32_t)random_below(random, c->brief ? 3 : 20);
     p->floats = (size_t)p->shape.runs * (size_t)p->shape.run;
-    c->dims = (struct dims){"%d rows, %d outputs, %d runs of %d, step %d",
-                            {p->rows, p->outs, p->shape.runs, p->shape.run, p->shape.step}};
+    c->dims = (struct dims){"%d rows, %d outputs, %d runs of %d, step %d, %d side by side",
+                            {p->rows, p->outs, p->shape.runs, p->shape.run, p->shape.step, p->wide}};
 }
 
-/* Patches one behind the other, poison between their runs; the last one ends where the array ends. */
+/* Patches, or rows of them, one behind the other, poison between their runs; the last one ends where the array ends. */
 static int take_patches(struct check *c, struct patches *p)
 {
     choose_shape(c, p);
-    size_t extent = (size_t)(p->shape.runs - 1) * (size_t)p->shape.step + (size_t)p->shape.run;
+    size_t run = (size_t)p->shape.run, wide = (size_t)p->wide;
+    size_t extent = (size_t)(p->shape.runs - 1) * (size_t)p->shape.step + wide * run;
     struct array data;
     p->x = check_take_bytes(c, (size_t)p->rows * sizeof *p->x);
-    if (!p->x || !check_take_input(c, (size_t)p->rows * extent, &data))
+    if (!p->x || !check_take_input(c, (size_t)p->rows / wide * extent, &data))
         return 0;
     for (int32_t i = 0; i < p->rows; i++) {
-        float *patch = data.at + (size_t)i * extent;
+        float *patch = data.at + (size_t)i / wide * extent + (size_t)i % wide * run;
         for (int32_t r = 0; r < p->shape.runs; r++) {
-            check_fill(c, patch + (ptrdiff_t)r * p->shape.step, (size_t)p->shape.run);
+            check_fill(c, patch + (ptrdiff_t)r * p->shape.step, run);
             if (i == 0)
-                check_plant_nan(c, patch + (ptrdiff_t)r * p->shape.step, (size_t)p->shape.run);
+                check_plant_nan(c, patch + (ptrdiff_t)r * p->shape.step, run);
         }
-        int32_t to = (int32_t)random_below(&c->random, (uint32_t)i + 1); /* a shuffle while dealing */
+        int32_t to = wide > 1 ? i : (int32_t)random_below(&c->random, (uint32_t)i + 1); /* a shuffle while dealing */
         p->x[i] = p->x[to];
         p->x[to] = patch;
     }
-    if (p->rows > 3)
+    if (p->rows > 3 && wide == 1)
         p->x[1] = p->x[2];
     return 1;
 }

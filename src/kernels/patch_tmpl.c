@@ -10,7 +10,8 @@
  *
  * Tiles of few rows (l = 2 patches an expert) take two panels at once, or loads would outnumber multiply-adds.  A tile
  * of rows passes all panels before the next one: its patches stay in the first-level cache, and the weights are one
- * stream that a prefetcher follows.
+ * stream that a prefetcher follows.  A router's tiles are instead strips of patches that lie side by side: with so few
+ * outputs it is their loads that take the time.
  *
  * Order of summation, the same for every tile shape, so that a patch gets the same bits whether routed or dense and
  * whoever its neighbours are: lane v of an output sums the products at lane v of each vector in order (pack.h), vf_sum4
@@ -24,7 +25,7 @@
 /* The same for two panels at once. */
 #define PAIR_ROWS(outs) (TILE_ROWS(2 * (outs)) < VF_PAIR_ROWS ? TILE_ROWS(2 * (outs)) : VF_PAIR_ROWS)
 
-enum { MOST_SUMS = VF_TILE_REGISTERS };
+enum { MOST_SUMS = VF_TILE_REGISTERS, STRIP_LINES = VF_STRIP_ROWS * VF_STRIP_RUN / VF_LANES };
 
 /* What all tiles of a call share. */
 struct call {
@@ -81,6 +82,40 @@ INLINE void multiply(const int R, const int P, const int O, const vf in[VF_TILE_
         }
 }
 
+/* What tile loads of VF_STRIP_ROWS patches side by side, `at` floats into a run of each. */
+INLINE void slide(const vf lines[STRIP_LINES], const int at, vf in[VF_TILE_ROWS])
+{
+    EACH (i, VF_STRIP_ROWS) {
+        const int from = i * VF_STRIP_RUN + at;
+        in[i] = vf_slide(lines[from / VF_LANES], lines[(from + VF_LANES - 1) / VF_LANES], from % VF_LANES);
+    }
+}
+
+/* One panel for such a strip: its run is one piece of memory that is read in whole lines, each once. */
+INLINE void strip(const int O, float *y, const float *x, const float *w, const float *bias, const struct call *call)
+{
+    vf sums[MOST_SUMS], lines[STRIP_LINES], in[VF_TILE_ROWS];
+    EACH (i, VF_STRIP_ROWS * O)
+        sums[i] = vf_set1(0);
+    for (int32_t runs = call->shape.runs; runs > 0; runs--, x += call->shape.step, w += 2 * O * VF_LANES) {
+        EACH (line, STRIP_LINES)
+            lines[line] = vf_keep(vf_load(x + line * VF_LANES));
+        slide(lines, 0, in);
+        multiply(VF_STRIP_ROWS, 1, O, in, w, 0, sums);
+        slide(lines, VF_STRIP_RUN - VF_LANES, in);
+        multiply(VF_STRIP_ROWS, 1, O, in, w + O * VF_LANES, 0, sums);
+    }
+    finish(VF_STRIP_ROWS, O, sums, y, bias, call);
+}
+
+static int is_strip(const float *const *x, struct patch_shape shape)
+{
+    int32_t beside = 1;
+    while (beside < VF_STRIP_ROWS && x[beside] == x[0] + beside * VF_STRIP_RUN)
+        beside++;
+    return shape.run == VF_STRIP_RUN && beside == VF_STRIP_ROWS;
+}
+
 /* R rows by P panels of O outputs, all constants after inlining. */
 INLINE void tile(const int R, const int P, const int O, float *y, const float *const *x, const float *w,
                  const float *bias, const struct call *call)
@@ -122,6 +157,9 @@ INLINE void tile(const int R, const int P, const int O, float *y, const float *c
     APART void run_##R##_##O(int32_t panels, float *y, const float *const *x, const float *w, const float *bias,       \
                              const struct call *call)                                                                  \
     {                                                                                                                  \
+        if (R == VF_STRIP_ROWS && O <= VF_STRIP_OUTS && is_strip(x, call->shape))                                      \
+            for (; panels > 0; NEXT(1, O))                                                                             \
+                strip(O, y, x[0], w, bias, call);                                                                      \
         if (FITS(R, O) && R <= PAIR_ROWS(O))                                                                           \
             for (; panels > 1; NEXT(2, O))                                                                             \
                 tile(R, 2, O, y, x, w, bias, call);                                                                    \
@@ -162,7 +200,9 @@ void KFN(patch_forward)(float *y, ptrdiff_t y_step, const float *const *x, int32
     const struct split panel_split = split_evenly(outs, VF_TILE_OUTS);
     if (!panel_split.parts)
         return;
-    const struct split row_split = split_evenly(rows, TILE_ROWS(split_size(panel_split, 0)));
+    const int32_t widest = split_size(panel_split, 0);
+    const int32_t in_strips = widest <= VF_STRIP_OUTS && shape.run == VF_STRIP_RUN;
+    const struct split row_split = split_evenly(rows, in_strips ? VF_STRIP_ROWS : TILE_ROWS(widest));
     const int32_t larger = panel_split.larger, in_larger = larger * (panel_split.size + 1);
     for (int32_t t = 0; t < row_split.parts; t++) {
         int32_t height = split_size(row_split, t);

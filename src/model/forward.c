@@ -258,14 +258,9 @@ void run_route(pmoe_run *run, int32_t group)
     int32_t lists = run->now * (is_group ? layer->experts : 1), n = is_group ? layer->patches : layer->experts;
     const float *scores = run_scores(run, layer->router);
     int32_t *picks = run_picks(run, group, 0);
-    float *gates = run_gates(run, group);
-    for (int32_t i = 0; i < lists; i++) {
-        route_top(scores, n, layer->kept, picks);
-        route_gates(layer->gate, scores, n, picks, layer->kept, gates);
-        scores += n;
-        picks += layer->kept;
-        gates += layer->kept;
-    }
+    for (int32_t i = 0; i < lists; i++)
+        route_top(scores + (size_t)i * (size_t)n, n, layer->kept, picks + (size_t)i * (size_t)layer->kept);
+    route_gates(layer->gate, scores, lists, n, picks, layer->kept, run_gates(run, group));
 }
 
 /* ---- Experts ---- */

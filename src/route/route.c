@@ -26,27 +26,34 @@ void route_top(const float *scores, int32_t n, int32_t l, int32_t *picks)
     }
 }
 
-void route_gates(enum gate_form form, const float *scores, int32_t n, const int32_t *picks, int32_t l, float *gates)
+/* The largest score is the first pick's, so no exponent is above 0 and every sum is at least 1.  All exponentials are
+ * one loop, which compilers make vectors of. */
+void route_gates(enum gate_form form, const float *scores, int32_t lists, int32_t n, const int32_t *picks, int32_t l,
+                 float *gates)
 {
+    const size_t count = (size_t)lists * (size_t)l;
     if (form == GATE_HARD) {
-        for (int32_t i = 0; i < l; i++)
+        for (size_t i = 0; i < count; i++)
             gates[i] = 1;
         return;
     }
-    /* The largest score is the first pick's, so no exponent is above 0 and the sum is at least 1. */
-    float largest = scores[picks[0]], sum = 0;
-    for (int32_t i = 0; i < l; i++)
-        gates[i] = scores[picks[i]] - largest;
-    for (int32_t i = 0; i < l; i++)
+    const float *of_list = scores;
+    for (size_t at = 0; at < count; at += (size_t)l, of_list += n)
+        for (size_t i = at; i < at + (size_t)l; i++)
+            gates[i] = of_list[picks[i]] - of_list[picks[at]];
+    for (size_t i = 0; i < count; i++)
         gates[i] = exp_f32(gates[i]);
-    if (form == GATE_TOPL_SOFTMAX)
+    for (; lists > 0; lists--, scores += n, picks += l, gates += l) {
+        float sum = 0;
+        if (form == GATE_TOPL_SOFTMAX)
+            for (int32_t i = 0; i < l; i++)
+                sum += gates[i];
+        else
+            for (int32_t j = 0; j < n; j++)
+                sum += exp_f32(scores[j] - scores[picks[0]]);
         for (int32_t i = 0; i < l; i++)
-            sum += gates[i];
-    else
-        for (int32_t j = 0; j < n; j++)
-            sum += exp_f32(scores[j] - largest);
-    for (int32_t i = 0; i < l; i++)
-        gates[i] /= sum;
+            gates[i] /= sum;
+    }
 }
 
 void route_gates_backward(enum gate_form form, const float *scores, int32_t n, const int32_t *picks, int32_t l,

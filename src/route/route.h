@@ -12,8 +12,9 @@
  * scores displace another, O(n l) at worst. */
 void route_top(const float *scores, int32_t n, int32_t l, int32_t *picks);
 
-/* G of eq. 1 for the l picks of one expert: gates [l] in the order of the picks. */
-void route_gates(enum gate_form form, const float *scores, int32_t n, const int32_t *picks, int32_t l, float *gates);
+/* G of eq. 1 for the l picks of each list of scores [lists][n]: gates [lists][l] in the order of the picks. */
+void route_gates(enum gate_form form, const float *scores, int32_t lists, int32_t n, const int32_t *picks, int32_t l,
+                 float *gates);
 
 /* Gradient through the gates: dscores [n] += from dgates [l].  With gates G over the kept set J (topl_softmax)
  * dscore_j = G_j (dG_j - sum over i in J of G_i dG_i); with softmax_topl the same over all n with dG = 0 off J; hard

@@ -8,6 +8,7 @@
 #define VF_NAME "avx2"
 enum { VF_LANES = 8, VF_FUSED = 1 };
 enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 15, VF_PAIR_ROWS = 2 };
+enum { VF_STRIP_ROWS = 1, VF_STRIP_RUN = 16, VF_STRIP_OUTS = 0 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 2 }; /* 12 sums, 2 inputs, 1 factor */
 enum { VF_CONV_PIXELS = 8, VF_CONV_VECS = 2, VF_CONV_REGISTERS = 16 };
 enum { VF_WINOGRAD_TILES = 4, VF_WINOGRAD_VECS = 3 };
@@ -79,6 +80,11 @@ static inline vf vf_fma(vf a, vf b, vf c)
 static inline vf vf_relu(vf a)
 {
     return _mm256_and_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NLE_UQ), a); /* maxps would keep -0 */
+}
+
+static inline vf vf_slide(vf a, vf b, const int n)
+{
+    return n ? _mm256_permute2f128_ps(a, b, 0x21) : a;
 }
 
 /* Halves added two vectors at a time, then a 4 x 4 transposition that adds as it goes. */

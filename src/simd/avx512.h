@@ -8,6 +8,7 @@
 #define VF_NAME "avx512"
 enum { VF_LANES = 16, VF_FUSED = 1 };
 enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 6, VF_TILE_REGISTERS = 31, VF_PAIR_ROWS = 2 };
+enum { VF_STRIP_ROWS = 4, VF_STRIP_RUN = 28, VF_STRIP_OUTS = 4 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 4 }; /* 24 sums, 4 inputs, 1 factor */
 enum { VF_CONV_PIXELS = 12, VF_CONV_VECS = 4, VF_CONV_REGISTERS = 32 };
 enum { VF_WINOGRAD_TILES = 6, VF_WINOGRAD_VECS = 4 };
@@ -81,6 +82,15 @@ static inline vf vf_fma(vf a, vf b, vf c)
 static inline vf vf_relu(vf a)
 {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_NLE_UQ), a); /* maxps would keep -0 */
+}
+
+static inline vf vf_slide(vf a, vf b, const int n)
+{
+    const __m512i low = _mm512_castps_si512(a), high = _mm512_castps_si512(b);
+    return n == 4    ? _mm512_castsi512_ps(_mm512_alignr_epi32(high, low, 4))
+           : n == 8  ? _mm512_castsi512_ps(_mm512_alignr_epi32(high, low, 8))
+           : n == 12 ? _mm512_castsi512_ps(_mm512_alignr_epi32(high, low, 12))
+                     : a;
 }
 
 /* 16 lanes to 8 two vectors at a time, 8 to 4 four at a time; then each 128-bit group holds one vector's four. */

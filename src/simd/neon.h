@@ -8,6 +8,7 @@
 #define VF_NAME "neon"
 enum { VF_LANES = 4, VF_FUSED = 1 };
 enum { VF_TILE_ROWS = 6, VF_TILE_OUTS = 5, VF_TILE_REGISTERS = 31, VF_PAIR_ROWS = 2 };
+enum { VF_STRIP_ROWS = 1, VF_STRIP_RUN = 16, VF_STRIP_OUTS = 0 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 4 }; /* 24 sums, 4 inputs, 1 factor */
 enum { VF_CONV_PIXELS = 12, VF_CONV_VECS = 4, VF_CONV_REGISTERS = 32 };
 enum { VF_WINOGRAD_TILES = 6, VF_WINOGRAD_VECS = 4 };
@@ -91,6 +92,12 @@ static inline vf vf_fma(vf a, vf b, vf c)
 static inline vf vf_relu(vf a)
 {
     return vmaxq_f32(a, vdupq_n_f32(0)); /* FMAX: NaN wins, 0 is above -0 */
+}
+
+static inline vf vf_slide(vf a, vf b, const int n)
+{
+    (void)b, (void)n;
+    return a;
 }
 
 static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)

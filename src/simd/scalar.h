@@ -6,10 +6,10 @@
  *     VF_TILE_*     patch_forward: most rows and most outputs (a panel's width) of a tile, and the registers that its
  *                   sums, inputs and one weight may take
  *     VF_PAIR_ROWS  patch_forward: tiles of so few rows take two panels at once
- *     VF_GRADIENT_* patch_gradient: outputs, and vectors along the patch
- *     VF_CONV_*     conv_forward: most pixels and most vectors of outputs (a panel's width) of a tile, and the
- * registers that its sums, inputs and weights may take VF_WINOGRAD_* winograd_multiply: the same for tiles of a map and
- * vectors of outputs
+ *     VF_STRIP_*    patch_forward: so many patches side by side, of so long a run, are read as one by panels of up to
+ * so many outputs; outputs 0: never VF_GRADIENT_* patch_gradient: outputs, and vectors along the patch VF_CONV_*
+ * conv_forward: most pixels and most vectors of outputs (a panel's width) of a tile, and the registers that its sums,
+ * inputs and weights may take VF_WINOGRAD_* winograd_multiply: the same for tiles of a map and vectors of outputs
  *
  * Tile sizes belong to the number of registers, so they live here; they were chosen by measuring (kernels/SPEED.md).
  *
@@ -26,6 +26,7 @@
 #define VF_NAME "scalar"
 enum { VF_LANES = 4, VF_FUSED = 0 };
 enum { VF_TILE_ROWS = 1, VF_TILE_OUTS = 2, VF_TILE_REGISTERS = 15, VF_PAIR_ROWS = 0 };
+enum { VF_STRIP_ROWS = 1, VF_STRIP_RUN = 16, VF_STRIP_OUTS = 0 };
 enum { VF_GRADIENT_OUTS = 2, VF_GRADIENT_VECS = 1 };
 enum { VF_CONV_PIXELS = 2, VF_CONV_VECS = 2, VF_CONV_REGISTERS = 6 };
 enum { VF_WINOGRAD_TILES = 2, VF_WINOGRAD_VECS = 2 };
@@ -103,6 +104,13 @@ static inline vf vf_relu(vf a)
 {
     return (vf){
         {a.v[0] <= 0 ? 0 : a.v[0], a.v[1] <= 0 ? 0 : a.v[1], a.v[2] <= 0 ? 0 : a.v[2], a.v[3] <= 0 ? 0 : a.v[3]}};
+}
+
+/* Lanes n .. VF_LANES - 1 of a, then lanes 0 .. n - 1 of b; n a constant multiple of 4 below VF_LANES. */
+static inline vf vf_slide(vf a, vf b, const int n)
+{
+    (void)b, (void)n;
+    return a;
 }
 
 /* out[i] = sum of the lanes of the i-th argument: (v0 + v2) + (v1 + v3); wider vectors first add their upper half to

@@ -108,6 +108,12 @@ static inline vf vf_relu(vf a)
     return wasm_v128_andnot(a, wasm_f32x4_le(a, wasm_f32x4_splat(0))); /* pmax would keep -0 */
 }
 
+static inline vf vf_slide(vf a, vf b, const int n)
+{
+    (void)b, (void)n;
+    return a;
+}
+
 static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
 {
     /* a02 c02 a13 c13 */

@@ -30,6 +30,7 @@
 #define vf_mul KFN(vf_mul)
 #define vf_fma KFN(vf_fma)
 #define vf_relu KFN(vf_relu)
+#define vf_slide KFN(vf_slide)
 #define vf_sum4 KFN(vf_sum4)
 #define VF_LANES KFN(VF_LANES)
 #define VF_FUSED KFN(VF_FUSED)
@@ -37,6 +38,9 @@
 #define VF_TILE_OUTS KFN(VF_TILE_OUTS)
 #define VF_TILE_REGISTERS KFN(VF_TILE_REGISTERS)
 #define VF_PAIR_ROWS KFN(VF_PAIR_ROWS)
+#define VF_STRIP_ROWS KFN(VF_STRIP_ROWS)
+#define VF_STRIP_RUN KFN(VF_STRIP_RUN)
+#define VF_STRIP_OUTS KFN(VF_STRIP_OUTS)
 #define VF_GRADIENT_OUTS KFN(VF_GRADIENT_OUTS)
 #define VF_GRADIENT_VECS KFN(VF_GRADIENT_VECS)
 #define VF_CONV_PIXELS KFN(VF_CONV_PIXELS)
@@ -116,6 +120,18 @@ static const char *KFN(vocabulary_fault_sum)(const float *a, const float *b, con
     return NULL;
 }
 
+static const char *KFN(vocabulary_fault_slide)(const float *a, const float *b)
+{
+    for (int n = 0; n < VF_LANES; n += 4) {
+        float slid[VOCABULARY_LANES];
+        vf_store(slid, vf_slide(vf_load(a), vf_load(b), n));
+        for (int i = 0; i < VF_LANES; i++)
+            if (!vocabulary_same(slid[i], i + n < VF_LANES ? a[i + n] : b[i + n - VF_LANES]))
+                return "vf_slide";
+    }
+    return NULL;
+}
+
 /* `count` floats in memory of just that size: an address sanitizer sees a read or a write behind them. */
 static const char *KFN(vocabulary_fault_part)(int32_t count)
 {
@@ -156,6 +172,8 @@ static const char *KFN(vocabulary_fault)(void)
             vocabulary_fill(c + 1, i + j, 3);
             if (!fault)
                 fault = KFN(vocabulary_fault_arithmetic)(a + 1, b + 1, c + 1);
+            if (!fault)
+                fault = KFN(vocabulary_fault_slide)(a + 1, b + 1);
         }
     for (int seed = 0; seed < 50; seed++) {
         float of[4][VOCABULARY_LANES];

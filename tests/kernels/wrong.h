@@ -103,6 +103,13 @@ FORWARD(forward_one_tile_shape_wrong)
         y[6 * y_step + 4] = y[5 * y_step + 4];
 }
 
+FORWARD(forward_one_wrong_side_by_side)
+{
+    RIGHT_FORWARD(y, x, rows, shape, bias, relu);
+    if (rows > 3 && outs == 4 && x[1] - x[0] == 28 && shape.run == 28)
+        y[2 * y_step] = y[y_step];
+}
+
 FORWARD(forward_slightly_off) /* as half-precision products would be, or nearly */
 {
     RIGHT_FORWARD(y, x, rows, shape, bias, relu);
@@ -459,6 +466,7 @@ static const struct wrong_kernel {
     {"forward_without_bias", {.patch_forward = forward_without_bias}},
     {"forward_ignores_step", {.patch_forward = forward_ignores_step}},
     {"forward_one_tile_shape_wrong", {.patch_forward = forward_one_tile_shape_wrong}},
+    {"forward_one_wrong_side_by_side", {.patch_forward = forward_one_wrong_side_by_side}},
     {"forward_slightly_off", {.patch_forward = forward_slightly_off}},
     {"conv_without_bias", {.conv_forward = conv_without_bias}},
     {"conv_without_addend", {.conv_forward = conv_without_addend}},

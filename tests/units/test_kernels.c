@@ -192,19 +192,20 @@ static void test_self_test_names_what_it_refuses(void **state)
 
 /* ---- Results do not depend on how the work is cut ---- */
 
-/* A patch gets the same bits alone (routed) and among others (dense), and so does every output. */
+/* A patch gets the same bits alone (routed) and among others (dense), beside its neighbours or not, and so does every
+ * output. */
 static void test_forward_does_not_depend_on_neighbours(void **state)
 {
     (void)state;
-    enum { ROWS = 17, OUTS = 20, RUNS = 5, RUN = 28, STEP = 31, FLOATS = RUNS * RUN };
+    enum { WIDE = 4, ROWS = 5 * WIDE, OUTS = 20, RUNS = 5, RUN = 28, STEP = WIDE * RUN + 3, FLOATS = RUNS * RUN };
     struct patch_shape shape = {RUNS, RUN, STEP};
-    static float data[ROWS * RUNS * STEP], w[OUTS * FLOATS], dense[ROWS][OUTS];
+    static float data[ROWS / WIDE * RUNS * STEP], w[OUTS * FLOATS], dense[ROWS][OUTS];
     struct random random = random_at(3, RANDOM_CHECK, 0);
-    fill(&random, data, ROWS * RUNS * STEP);
+    fill(&random, data, ROWS / WIDE * RUNS * STEP);
     fill(&random, w, OUTS * FLOATS);
     const float *x[ROWS];
     for (int i = 0; i < ROWS; i++)
-        x[i] = data + (ptrdiff_t)i * RUNS * STEP;
+        x[i] = data + (ptrdiff_t)(i / WIDE) * RUNS * STEP + i % WIDE * RUN;
     for (int32_t set = 0; set < kernels_count(); set++) {
         const struct kernels *kernels = kernels_at(set);
         float *panels = aligned_floats(packed_count(kernels, shape, OUTS));
@@ -212,8 +213,8 @@ static void test_forward_does_not_depend_on_neighbours(void **state)
         kernels->patch_forward(dense[0], OUTS, x, ROWS, shape, panels, NULL, OUTS, 0);
         for (int first = 0; first < ROWS; first++)
             for (int outs = 1; outs <= OUTS; outs += 3) {
-                int rows = 1 + first % 3 < ROWS - first ? 1 + first % 3 : ROWS - first;
-                float y[3][OUTS];
+                int most = first % WIDE ? 3 : WIDE, rows = most < ROWS - first ? most : ROWS - first;
+                float y[WIDE][OUTS];
                 pack_panels(kernels, shape, outs, w, panels);
                 kernels->patch_forward(y[0], OUTS, x + first, rows, shape, panels, NULL, outs, 0);
                 for (int i = 0; i < rows; i++)

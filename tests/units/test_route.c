@@ -62,13 +62,13 @@ static void test_gates(void **state)
     const float scores[] = {0.5f, -1, 2, 0.25f};
     const int32_t picks[] = {2, 0};
     float gates[2];
-    route_gates(GATE_HARD, scores, 4, picks, 2, gates);
+    route_gates(GATE_HARD, scores, 1, 4, picks, 2, gates);
     assert_true(gates[0] == 1 && gates[1] == 1);
     double kept = exp(2) + exp(0.5), all = kept + exp(-1) + exp(0.25);
-    route_gates(GATE_TOPL_SOFTMAX, scores, 4, picks, 2, gates);
+    route_gates(GATE_TOPL_SOFTMAX, scores, 1, 4, picks, 2, gates);
     assert_float_equal(gates[0], (float)(exp(2) / kept), 1e-6f);
     assert_float_equal(gates[1], (float)(exp(0.5) / kept), 1e-6f);
-    route_gates(GATE_SOFTMAX_TOPL, scores, 4, picks, 2, gates);
+    route_gates(GATE_SOFTMAX_TOPL, scores, 1, 4, picks, 2, gates);
     assert_float_equal(gates[0], (float)(exp(2) / all), 1e-6f);
     assert_float_equal(gates[1], (float)(exp(0.5) / all), 1e-6f);
 }
@@ -80,7 +80,7 @@ static void test_gates_of_huge_scores_are_finite(void **state)
     const int32_t picks[] = {0, 2, 1};
     float gates[3];
     for (enum gate_form form = GATE_TOPL_SOFTMAX; form <= GATE_SOFTMAX_TOPL; form++) {
-        route_gates(form, scores, 3, picks, 3, gates);
+        route_gates(form, scores, 1, 3, picks, 3, gates);
         assert_true(gates[0] == 1 && gates[1] == 0 && gates[2] == 0);
     }
 }
@@ -117,7 +117,7 @@ static void test_gate_gradients(void **state)
         route_top(scores, N, L, picks);
         for (enum gate_form form = GATE_HARD; form <= GATE_SOFTMAX_TOPL; form++) {
             float gradient[N] = {0};
-            route_gates(form, scores, N, picks, L, gates);
+            route_gates(form, scores, 1, N, picks, L, gates);
             route_gates_backward(form, scores, N, picks, L, gates, c, gradient);
             for (int32_t j = 0; j < N; j++) {
                 double at = exact[j], expected = 0;
