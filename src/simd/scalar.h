@@ -3,13 +3,13 @@
  *     vf            VF_LANES floats
  *     vf_part       how many of them, 1 .. VF_LANES, in the form that this instruction set's loads want
  *     VF_FUSED      what vf_fma does: 1 rounds once, 0 twice, -1 as the engine likes
- *     VF_TILE_*     patch_forward: most rows and most outputs (a panel's width) of a tile, and the registers that its
- *                   sums, inputs and one weight may take
- *     VF_PAIR_ROWS  patch_forward: tiles of so few rows take two panels at once
- *     VF_STRIP_*    patch_forward: so many patches side by side, of so long a run, are read as one by panels of up to
- * so many outputs; outputs 0: never VF_GRADIENT_* patch_gradient: outputs, and vectors along the patch VF_CONV_*
- * conv_forward: most pixels and most vectors of outputs (a panel's width) of a tile, and the registers that its sums,
- * inputs and weights may take VF_WINOGRAD_* winograd_multiply: the same for tiles of a map and vectors of outputs
+ *     VF_TILE_*      patch_forward: most rows and outputs (a panel's width) of a tile, registers for all that it holds
+ *     VF_PAIR_ROWS   patch_forward: tiles of so few rows take two panels at once
+ *     VF_STRIP_*     patch_forward: so many patches side by side, of so long a run, are read as one, for panels of up
+ *                    to so many outputs; 0 outputs: never
+ *     VF_GRADIENT_*  patch_gradient: outputs, and vectors along the patch
+ *     VF_CONV_*      conv_forward: most pixels and vectors of outputs (a panel's width) of a tile, registers as above
+ *     VF_WINOGRAD_*  winograd_multiply: the same for tiles of a map and vectors of outputs
  *
  * Tile sizes belong to the number of registers, so they live here; they were chosen by measuring (kernels/SPEED.md).
  *
