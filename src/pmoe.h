@@ -218,13 +218,15 @@ int32_t pmoe_digits_count(const pmoe_digits *digits);
 const uint8_t *pmoe_digits_pixels(const pmoe_digits *digits, int32_t index); /* [28][28] */
 int32_t pmoe_digits_label(const pmoe_digits *digits, int32_t index);
 
-/* The composed sets.  PMOE_MOSAIC: one patch is a 0 or a 1, the other n-1 are digits 2..9; class = that digit (paper 1,
- * sec. 5.1).  PMOE_MOSAIC10: one patch is a true digit 0..9, the others are digits whose four 14 x 14 quadrants were
- * permuted (never identically) and flipped; class = the true digit. */
-typedef enum pmoe_board_set { PMOE_MOSAIC, PMOE_MOSAIC10 } pmoe_board_set;
+/* What models are trained and judged on.  Boards, composed: PMOE_MOSAIC, one patch is a 0 or a 1, the other n-1 are
+ * digits 2..9; class = that digit (paper 1, sec. 5.1).  PMOE_MOSAIC10: one patch is a true digit 0..9, the others are
+ * digits whose four 14 x 14 quadrants were permuted (never identically) and flipped; class = the true digit.
+ * Photographs: PMOE_CIFAR10. */
+typedef enum pmoe_set { PMOE_MOSAIC, PMOE_MOSAIC10, PMOE_CIFAR10 } pmoe_set;
 
-const char *pmoe_board_set_name(pmoe_board_set set); /* "mosaic", "mosaic10"; NULL for any other number */
-int32_t pmoe_board_classes(pmoe_board_set set);      /* 2, 10 */
+const char *pmoe_set_name(pmoe_set set);                       /* "mosaic", "mosaic10", "cifar10"; NULL for any other */
+int32_t pmoe_set_classes(pmoe_set set);                        /* 2, 10, 10 */
+const char *pmoe_set_class(pmoe_set set, int32_t class_index); /* its label, "0" or "airplane"; NULL out of range */
 
 enum { PMOE_CELL = 28, PMOE_GRID = 4, PMOE_CELLS = PMOE_GRID * PMOE_GRID, PMOE_BOARD = PMOE_GRID * PMOE_CELL };
 
@@ -234,11 +236,35 @@ typedef struct pmoe_board_truth {
     int32_t digits[PMOE_CELLS]; /* which digit of the data each cell was made from */
 } pmoe_board_truth;
 
-/* Board number `index` of the endless sequence that (set, digits, seed) fixes; labels alternate through the classes
- * so that any run of them is balanced.  pixels [112][112], 0..255.  Random access, no state.  truth may be NULL.
- * PMOE_E_ARGUMENT if the data lacks a digit that the set needs. */
-PMOE_MUST_USE pmoe_status pmoe_board(const pmoe_digits *digits, pmoe_board_set set, uint64_t seed, uint64_t index,
+/* Board number `index` of the endless sequence that (set, digits, seed) fixes, set a set of boards; labels alternate
+ * through the classes so that any run of them is balanced.  pixels [112][112], 0..255.  Random access, no state.  truth
+ * may be NULL. PMOE_E_ARGUMENT if the data lacks a digit that the set needs. */
+PMOE_MUST_USE pmoe_status pmoe_board(const pmoe_digits *digits, pmoe_set set, uint64_t seed, uint64_t index,
                                      uint8_t *pixels, pmoe_board_truth *truth, pmoe_error *error);
+
+/* ---- Data: photographs ------------------------------------------------------------------------------------------- */
+
+/* The binary version of CIFAR-10 (Krizhevsky 2009): files of rows of 3073 bytes, a label 0..9 and 32 x 32 pixels, the
+ * red plane, the green, the blue. */
+enum { PMOE_PHOTO = 32, PMOE_PHOTO_CHANNELS = 3, PMOE_PHOTO_FILES = 16 };
+
+typedef struct pmoe_photos pmoe_photos;
+
+/* A file in memory. */
+typedef struct pmoe_bytes {
+    const void *at;
+    size_t count;
+} pmoe_bytes;
+
+/* The rows of 1 to PMOE_PHOTO_FILES files in order, which are referred to, not copied, and must outlive the handle. */
+PMOE_MUST_USE pmoe_status pmoe_photos_open(const pmoe_bytes *files, int32_t count, const pmoe_options *options,
+                                           pmoe_photos **photos, pmoe_error *error);
+void pmoe_photos_close(pmoe_photos **photos);
+int32_t pmoe_photos_count(const pmoe_photos *photos);
+int32_t pmoe_photos_label(const pmoe_photos *photos, int32_t index); /* -1 out of range */
+
+/* rgb [32][32][3] of photograph `index`; nothing happens out of range. */
+void pmoe_photos_pixels(const pmoe_photos *photos, int32_t index, uint8_t *rgb);
 
 /* ---- Training (native only) ---------------------------------------------------------------------------------------
  */
@@ -253,7 +279,7 @@ typedef enum pmoe_model_kind {
 typedef struct pmoe_recipe {
     const char *name; /* "mosaic-joint"; becomes the model's name */
     pmoe_model_kind kind;
-    pmoe_board_set set;
+    pmoe_set set;
     int32_t filters;       /* m in all; each expert has m / k */
     int32_t experts, kept; /* k and l; of a CNN not used */
     int32_t bias;          /* 1: filters have a bias, trained with them from 0 on */

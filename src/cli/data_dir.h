@@ -9,7 +9,7 @@
 
 enum data_split { DATA_TEST, DATA_TRAIN };
 
-/* For option tables: choices in the order of enum data_split and of pmoe_board_set. */
+/* For option tables: choices in the order of enum data_split and of pmoe_set. */
 extern const char *const data_split_names[];
 extern const char *const board_set_names[];
 

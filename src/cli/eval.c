@@ -35,7 +35,7 @@ struct eval_result {
     const char *command;
     struct environment environment;
     const struct model_file *file;
-    pmoe_board_set set;
+    pmoe_set set;
     struct accuracy accuracy;
 };
 
@@ -88,7 +88,7 @@ static void write_json(struct json_writer *json, const void *context)
     json_add_text(json, "sha256", result->file->sha256);
     json_add_int(json, "multiply_adds", info.multiply_adds);
     json_add_text(json, "data", result->given->data);
-    json_add_text(json, "set", pmoe_board_set_name(result->set));
+    json_add_text(json, "set", pmoe_set_name(result->set));
     json_add_text(json, "split", data_split_names[result->given->split]);
     json_add_int(json, "seed", result->given->seed);
     json_add_int(json, "boards", found->boards);
@@ -122,7 +122,7 @@ static void write_text(const struct eval_result *result, struct output *out)
     const struct accuracy *found = &result->accuracy;
     pmoe_info info = pmoe_model_info(result->file->model);
     output_add(out, "%s on %d boards of %s (%s, %s digits, seed %lld)\n", info.name, found->boards,
-               pmoe_board_set_name(result->set), result->given->data, data_split_names[result->given->split],
+               pmoe_set_name(result->set), result->given->data, data_split_names[result->given->split],
                (long long)result->given->seed);
     output_add(out, "accuracy %.2f%%, %lld multiply-adds an image\n", percent(found->correct, found->boards),
                (long long)info.multiply_adds);
@@ -145,16 +145,16 @@ static void write_text(const struct eval_result *result, struct output *out)
 /* ---- Running ---- */
 
 /* The set that was asked for, or the one with as many classes as the model. */
-static pmoe_status choose_set(const struct eval_options *given, const struct model_file *file, pmoe_board_set *set,
+static pmoe_status choose_set(const struct eval_options *given, const struct model_file *file, pmoe_set *set,
                               pmoe_error *error)
 {
     int32_t classes = pmoe_model_info(file->model).classes;
-    if (given->set < 0 && classes != pmoe_board_classes(PMOE_MOSAIC) && classes != pmoe_board_classes(PMOE_MOSAIC10))
+    if (given->set < 0 && classes != pmoe_set_classes(PMOE_MOSAIC) && classes != pmoe_set_classes(PMOE_MOSAIC10))
         return fail(error, PMOE_E_ARGUMENT, "%.100s: no set of boards has as many classes as this model, %d",
                     file->path, classes);
-    *set = given->set >= 0                              ? (pmoe_board_set)given->set
-           : classes == pmoe_board_classes(PMOE_MOSAIC) ? PMOE_MOSAIC
-                                                        : PMOE_MOSAIC10;
+    *set = given->set >= 0                            ? (pmoe_set)given->set
+           : classes == pmoe_set_classes(PMOE_MOSAIC) ? PMOE_MOSAIC
+                                                      : PMOE_MOSAIC10;
     return PMOE_OK;
 }
 

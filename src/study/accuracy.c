@@ -143,7 +143,7 @@ static pmoe_status first_failure(const struct evaluation *evaluation, pmoe_error
 
 static pmoe_status check_job(const struct accuracy_job *job, const pmoe_info *info, pmoe_error *error)
 {
-    int32_t classes = pmoe_board_classes(job->set);
+    int32_t classes = pmoe_set_classes(job->set);
     if (info->height != PMOE_BOARD || info->width != PMOE_BOARD || info->channels != 1)
         return fail(error, PMOE_E_ARGUMENT, "model \"%s\": boards are %d x %d x 1, its input is %d x %d x %d",
                     info->name, PMOE_BOARD, PMOE_BOARD, info->height, info->width, info->channels);

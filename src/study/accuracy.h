@@ -14,7 +14,7 @@ enum { ACCURACY_BATCH = 64 }; /* boards per task */
 struct accuracy_job {
     const pmoe_model *model; /* of 112 x 112 x 1 boards and as many classes as the set has */
     const pmoe_digits *digits;
-    pmoe_board_set set;
+    pmoe_set set;
     uint64_t seed;
     int32_t boards; /* numbers 0 .. boards-1 of the sequence */
 };

@@ -182,10 +182,10 @@ static pmoe_status check_experts(const pmoe_recipe *recipe, pmoe_error *error)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": %d filters do not divide among %d experts", recipe->name,
                     (int)recipe->filters, (int)recipe->experts);
     /* Appendix M: routers are trained in pairs of classes, one a class. */
-    if (recipe->kind == PMOE_SEPARATE && recipe->experts != pmoe_board_classes(recipe->set))
+    if (recipe->kind == PMOE_SEPARATE && recipe->experts != pmoe_set_classes(recipe->set))
         return fail(error, PMOE_E_ARGUMENT,
                     "recipe \"%.31s\": separate training has one expert a class, expected %d experts, found %d",
-                    recipe->name, (int)pmoe_board_classes(recipe->set), (int)recipe->experts);
+                    recipe->name, (int)pmoe_set_classes(recipe->set), (int)recipe->experts);
     return PMOE_OK;
 }
 
@@ -258,7 +258,7 @@ static void write_experts(struct json_writer *json, const pmoe_recipe *recipe)
 
 static size_t write_graph(const pmoe_recipe *recipe, char *text, size_t capacity)
 {
-    int32_t classes = pmoe_board_classes(recipe->set);
+    int32_t classes = pmoe_set_classes(recipe->set);
     struct json_writer json;
     json_begin(&json, text, capacity);
     json_open_object(&json, NULL);
@@ -347,7 +347,7 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
     json_open_object(&json, NULL);
     json_add_text(&json, "name", recipe->name);
     json_add_text(&json, "kind", model_kind_name(recipe->kind));
-    json_add_text(&json, "set", pmoe_board_set_name(recipe->set));
+    json_add_text(&json, "set", pmoe_set_name(recipe->set));
     json_add_int(&json, "filters", recipe->filters);
     if (recipe->bias)
         json_add_bool(&json, "bias", 1);

@@ -110,7 +110,7 @@ static void count_plainly(const pmoe_model *model, pmoe_run *run, const struct a
     counts->kept_by_any[truth.label] += any;
 }
 
-static void check_counts(const char *layers, pmoe_board_set set)
+static void check_counts(const char *layers, pmoe_set set)
 {
     struct counting counting;
     pmoe_allocator allocator = counting_allocator(&counting, -1);
@@ -133,7 +133,7 @@ static void check_counts(const char *layers, pmoe_board_set set)
             assert_int_equal(pool_open(threads, &pool, &why), PMOE_OK);
         assert_int_equal(accuracy_open(&job, pool, &found, &why), PMOE_OK);
         size_t classes = (size_t)found.classes, rows = classes * (size_t)(found.experts * found.kept);
-        assert_int_equal(found.classes, pmoe_board_classes(set));
+        assert_int_equal(found.classes, pmoe_set_classes(set));
         assert_int_equal(found.boards, BOARDS);
         assert_int_equal(found.correct, plain.correct);
         assert_memory_equal(found.class_boards, boards, classes * sizeof *boards);
