@@ -266,6 +266,13 @@ int32_t pmoe_photos_label(const pmoe_photos *photos, int32_t index); /* -1 out o
 /* rgb [32][32][3] of photograph `index`; nothing happens out of range. */
 void pmoe_photos_pixels(const pmoe_photos *photos, int32_t index, uint8_t *rgb);
 
+/* Data to train or judge on: digits for sets of boards, photographs for PMOE_CIFAR10; what a set does not need may be
+ * NULL.  Both must outlive whatever was opened on them. */
+typedef struct pmoe_data {
+    const pmoe_digits *digits;
+    const pmoe_photos *photos;
+} pmoe_data;
+
 /* ---- Training (native only) ---------------------------------------------------------------------------------------
  */
 
@@ -285,9 +292,11 @@ typedef struct pmoe_recipe {
     int32_t bias;          /* 1: filters have a bias, trained with them from 0 on */
     const char *gate;      /* joint: "topl_softmax" or "softmax_topl" */
     const char *divisor;   /* "n" or "l": what pooling divides by */
-    int32_t samples;       /* N boards an epoch, numbers 0 .. N-1 of the seed's sequence */
-    int32_t fresh;         /* 1: epoch e trains on boards e*N .. e*N+N-1, never the same twice */
-    int32_t shift;         /* each cell of a training board is moved by up to so many pixels, anew each time */
+    int32_t samples;       /* N samples an epoch: boards 0 .. N-1 of the seed's sequence, the first N photographs */
+    int32_t fresh;         /* 1: epoch e trains on boards e*N .. e*N+N-1, never the same twice; boards only */
+    int32_t shift; /* each cell of a training board, or a whole photograph, is moved by up to so many pixels, anew
+                      each time: padded with black by so many and cropped at random */
+    int32_t flip;  /* 1: half of the photographs are mirrored left to right, anew each time */
     int32_t batch, epochs;
     const char *optimizer; /* "sgd", plain, or "adam" (Kingma, Ba 2015; beta 0.9 and 0.999, eps 1e-8) */
     float rate;            /* of the first epoch */
@@ -308,7 +317,7 @@ const pmoe_recipe *pmoe_recipe_find(const char *name); /* NULL if there is none 
 typedef struct pmoe_trainer pmoe_trainer;
 
 /* threads: 0 for one per CPU.  The number of threads does not change a byte of the result. */
-PMOE_MUST_USE pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, const pmoe_digits *digits, int32_t threads,
+PMOE_MUST_USE pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, pmoe_data data, int32_t threads,
                                             const pmoe_options *options, pmoe_trainer **trainer, pmoe_error *error);
 void pmoe_trainer_close(pmoe_trainer **trainer);
 

@@ -74,7 +74,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     const struct board_options *options_given = given;
     struct board_result result = {.given = given, .command = typed->line, .environment = environment_read()};
     struct data_dir data;
-    TRY(data_dir_open(options_given->data, (enum data_split)options_given->split, &data, error));
+    TRY(data_dir_open(options_given->data, (pmoe_set)options_given->set, (enum data_split)options_given->split, &data,
+                      error));
     uint8_t pixels[PMOE_BOARD * PMOE_BOARD];
     pmoe_error why;
     pmoe_status status = pmoe_board(data.digits, (pmoe_set)options_given->set, (uint64_t)options_given->seed,

@@ -26,7 +26,8 @@ struct train_options {
 #define MOST 2147483647.0
 
 static const struct option options[] = {
-    {"data", OPTION_TEXT, AT(data), "data/mnist", "folder of MNIST's files", "DIR", 0, 0, NULL, 0},
+    {"data", OPTION_TEXT, AT(data), NULL, "folder of MNIST's or CIFAR-10's files (default: below data/)", "DIR", 0, 0,
+     NULL, 0},
     {"out", OPTION_TEXT, AT(out), NULL, "weights file to write", "FILE", 0, 0, NULL, 1},
     OPTION_ROW_SEED(struct train_options, "of initial weights, boards and their order"),
     {"samples", OPTION_INT, AT(samples), NULL, "boards an epoch (default: the recipe's, as below)", "N", 1, MOST, NULL,
@@ -138,7 +139,8 @@ static size_t write_card(const struct training *training, char *text, size_t cap
     struct json_writer json;
     json_begin(&json, text, capacity);
     json_open_object(&json, NULL);
-    json_add_text(&json, "data", training->given->data);
+    json_add_text(&json, "data",
+                  training->given->data ? training->given->data : data_dir_default(training->recipe.set));
     json_add_text(&json, "isa", pmoe_model_info(pmoe_trainer_model(training->trainer)).isa);
     json_add_int(&json, "test_boards", training->given->boards);
     json_add_int(&json, "test_seed", 1);
@@ -207,8 +209,8 @@ static pmoe_status measure(struct training *training, pmoe_error *error)
 {
     struct pool *pool = NULL;
     TRY(pool_open((int32_t)training->given->threads, &pool, error));
-    struct accuracy_job job = {pmoe_trainer_model(training->trainer), training->test.digits, training->recipe.set, 1,
-                               (int32_t)training->given->boards};
+    struct accuracy_job job = {pmoe_trainer_model(training->trainer), data_dir_all(&training->test),
+                               training->recipe.set, 1, (int32_t)training->given->boards};
     struct accuracy found;
     pmoe_status status = accuracy_open(&job, pool, &found, error);
     if (status == PMOE_OK) {
@@ -223,11 +225,11 @@ static pmoe_status train(struct training *training, pmoe_error *error)
 {
     const struct train_options *given = training->given;
     TRY(check_isa(given->isa, error));
-    TRY(data_dir_open(given->data, DATA_TRAIN, &training->train, error));
-    TRY(data_dir_open(given->data, DATA_TEST, &training->test, error));
+    TRY(data_dir_open(given->data, training->recipe.set, DATA_TRAIN, &training->train, error));
+    TRY(data_dir_open(given->data, training->recipe.set, DATA_TEST, &training->test, error));
     pmoe_options how = {.isa = given->isa};
-    TRY(pmoe_trainer_open(&training->recipe, training->train.digits, (int32_t)given->threads, &how, &training->trainer,
-                          error));
+    TRY(pmoe_trainer_open(&training->recipe, data_dir_all(&training->train), (int32_t)given->threads, &how,
+                          &training->trainer, error));
     if (given->resume)
         TRY(resume(training, error));
     size_t epochs = (size_t)training->recipe.epochs + (size_t)training->recipe.router_epochs;
@@ -242,7 +244,8 @@ static pmoe_status train(struct training *training, pmoe_error *error)
     TRY(measure(training, error));
     char card[1024];
     if (write_card(training, card, sizeof card) >= sizeof card)
-        return fail(error, PMOE_E_LIMIT, "%.100s: the path is too long for the model card", given->data);
+        return fail(error, PMOE_E_LIMIT, "%.100s: the path is too long for the model card",
+                    given->data ? given->data : "");
     return save_model(training, card, error);
 }
 

@@ -172,6 +172,21 @@ static pmoe_status check_words(const pmoe_recipe *recipe, pmoe_error *error)
     return PMOE_OK;
 }
 
+static pmoe_status check_set(const pmoe_recipe *recipe, pmoe_error *error)
+{
+    if (!pmoe_set_name(recipe->set))
+        return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": there is no set number %d", recipe->name,
+                    (int)recipe->set);
+    int photos = recipe->set == PMOE_CIFAR10;
+    if (recipe->fresh && photos)
+        return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": fresh samples are for boards, photographs are few",
+                    recipe->name);
+    if (recipe->flip && !photos)
+        return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": flip is for photographs, digits are not symmetric",
+                    recipe->name);
+    return PMOE_OK;
+}
+
 static pmoe_status check_experts(const pmoe_recipe *recipe, pmoe_error *error)
 {
     if (recipe->kind == PMOE_CNN)
@@ -203,6 +218,7 @@ pmoe_status recipe_check(const pmoe_recipe *recipe, pmoe_error *error)
     TRY(check_positive(recipe, "expert_std", recipe->expert_std, error));
     TRY(check_positive(recipe, "router_std", recipe->router_std, error));
     TRY(check_words(recipe, error));
+    TRY(check_set(recipe, error));
     return check_experts(recipe, error);
 }
 
@@ -366,6 +382,8 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
     json_add_int(&json, "samples", recipe->samples);
     json_add_bool(&json, "fresh", recipe->fresh);
     json_add_int(&json, "shift", recipe->shift);
+    if (recipe->flip)
+        json_add_bool(&json, "flip", 1);
     json_add_int(&json, "batch", recipe->batch);
     json_add_int(&json, "epochs", recipe->epochs);
     json_add_text(&json, "optimizer", recipe->optimizer);

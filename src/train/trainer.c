@@ -1,4 +1,4 @@
-/* Stochastic gradient descent over composed boards: papers A2, B1. */
+/* Stochastic gradient descent over the samples of a source: papers A2, B1. */
 #include "trainer.h"
 
 #include "../base/error.h"
@@ -8,8 +8,6 @@
 #include <assert.h>
 #include <math.h>
 #include <string.h>
-
-enum { BOARD_PIXELS = PMOE_BOARD * PMOE_BOARD };
 
 /* ---- Opening ---- */
 
@@ -48,7 +46,7 @@ static void trainer_lay_out(pmoe_trainer *trainer, struct arena *arena)
         for (int m = 0; m < OPTIMIZER_MOMENTS && trainer_has_moments(trainer, t); m++)
             trainer->moments[t][m] = arena_take(arena, bytes);
     }
-    trainer->pixels = arena_take(arena, (size_t)trainer->lanes * BOARD_PIXELS);
+    trainer->pixels = arena_take(arena, (size_t)trainer->lanes * source_pixels(&trainer->source));
     trainer->losses = arena_take(arena, (size_t)trainer->recipe.batch * sizeof *trainer->losses);
     trainer->order = arena_take(arena, (size_t)trainer->recipe.samples * sizeof *trainer->order);
     trainer->job_count = count_jobs(trainer, NULL);
@@ -94,6 +92,9 @@ static void keep_recipe(pmoe_trainer *trainer, const pmoe_recipe *recipe)
 static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, int32_t threads,
                               const pmoe_options *options, pmoe_error *error)
 {
+    if (trainer->source.count && recipe->samples > trainer->source.count)
+        return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": samples is %d, there are %d photographs", recipe->name,
+                    (int)recipe->samples, (int)trainer->source.count);
     trainer->graph = allocator_take(&trainer->allocator, sizeof *trainer->graph);
     if (!trainer->graph)
         return fail(error, PMOE_E_MEMORY, "training: no memory for the layer list");
@@ -121,8 +122,8 @@ static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, 
     return PMOE_OK;
 }
 
-pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, const pmoe_digits *digits, int32_t threads,
-                              const pmoe_options *options, pmoe_trainer **trainer, pmoe_error *error)
+pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, pmoe_data data, int32_t threads, const pmoe_options *options,
+                              pmoe_trainer **trainer, pmoe_error *error)
 {
     *trainer = NULL;
     pmoe_allocator allocator = allocator_or_malloc(options ? &options->allocator : NULL);
@@ -131,8 +132,11 @@ pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, const pmoe_digits *digi
         return fail(error, PMOE_E_MEMORY, "training: no memory (%zu bytes)", sizeof *made);
     memset(made, 0, sizeof *made);
     made->allocator = allocator;
-    made->digits = digits;
-    pmoe_status status = open_parts(made, recipe, threads, options, error);
+    pmoe_status status = recipe_check(recipe, error);
+    if (status == PMOE_OK)
+        status = source_open(recipe->set, data, recipe->seed, &made->source, error);
+    if (status == PMOE_OK)
+        status = open_parts(made, recipe, threads, options, error);
     if (status != PMOE_OK)
         pmoe_trainer_close(&made);
     *trainer = made;
@@ -157,7 +161,7 @@ void pmoe_trainer_close(pmoe_trainer **trainer)
 
 /* ---- One batch ---- */
 
-static uint64_t board_number(const pmoe_trainer *trainer, int32_t sample)
+static uint64_t sample_number(const pmoe_trainer *trainer, int32_t sample)
 {
     uint64_t first = 0;
     if (trainer->recipe.fresh)
@@ -165,40 +169,19 @@ static uint64_t board_number(const pmoe_trainer *trainer, int32_t sample)
     return first + (uint64_t)sample;
 }
 
-/* Move every cell of a board by up to `most` pixels each way, edges filled with black: no board is seen twice. */
-static void shift_cells(struct random *random, int32_t most, uint8_t *pixels)
+/* A sample as floats; returns its label, or -1. */
+static int32_t load_sample(const pmoe_trainer *trainer, int32_t sample, uint8_t *pixels, float *image)
 {
-    uint32_t choices = (uint32_t)(2 * most + 1);
-    for (int32_t cell = 0; cell < PMOE_CELLS; cell++) {
-        int32_t right = (int32_t)random_below(random, choices) - most,
-                down = (int32_t)random_below(random, choices) - most;
-        uint8_t *corner = pixels + cell / PMOE_GRID * PMOE_CELL * PMOE_BOARD + cell % PMOE_GRID * PMOE_CELL;
-        uint8_t moved[PMOE_CELL][PMOE_CELL] = {{0}};
-        for (int32_t y = 0; y < PMOE_CELL; y++)
-            for (int32_t x = 0; x < PMOE_CELL; x++) {
-                int32_t to_y = y + down, to_x = x + right;
-                if (to_y >= 0 && to_y < PMOE_CELL && to_x >= 0 && to_x < PMOE_CELL)
-                    moved[to_y][to_x] = corner[y * PMOE_BOARD + x];
-            }
-        for (int32_t y = 0; y < PMOE_CELL; y++)
-            memcpy(corner + y * PMOE_BOARD, moved[y], PMOE_CELL);
-    }
-}
-
-/* Compose a board as floats; returns its label, or -1. */
-static int32_t load_board(const pmoe_trainer *trainer, int32_t sample, uint8_t *pixels, float *image)
-{
-    pmoe_board_truth truth;
-    if (pmoe_board(trainer->digits, trainer->recipe.set, trainer->recipe.seed, board_number(trainer, sample), pixels,
-                   &truth, NULL) != PMOE_OK)
+    int32_t label, patch;
+    if (source_sample(&trainer->source, sample_number(trainer, sample), pixels, &label, &patch, NULL) != PMOE_OK)
         return -1;
-    if (trainer->recipe.shift) {
+    if (trainer->recipe.shift || trainer->recipe.flip) {
         uint64_t use = (uint64_t)trainer->epoch * (uint64_t)trainer->recipe.samples + (uint64_t)sample;
         struct random random = random_at(trainer->recipe.seed, RANDOM_AUGMENT, use);
-        shift_cells(&random, trainer->recipe.shift, pixels);
+        source_augment(&trainer->source, trainer->recipe.shift, trainer->recipe.flip, &random, pixels);
     }
-    pmoe_bytes_to_floats(pixels, BOARD_PIXELS, image);
-    return truth.label;
+    pmoe_bytes_to_floats(pixels, source_pixels(&trainer->source), image);
+    return label;
 }
 
 /* The part of the batch that falls to lane `index`: [*first, *first + returned). */
@@ -217,10 +200,11 @@ static void lane_task(void *context, int32_t index, int32_t worker)
     int32_t outputs = trainer->graph->outputs, first, count = lane_share(trainer, index, &first);
     if (!count)
         return;
+    size_t pixels = source_pixels(&trainer->source);
     int32_t labels[4096]; /* the largest batch that recipe_check lets through */
     for (int32_t i = 0; i < count; i++) {
-        labels[i] = load_board(trainer, trainer->batch_order[first + i], trainer->pixels + (size_t)index * BOARD_PIXELS,
-                               lane->images + (size_t)i * BOARD_PIXELS);
+        labels[i] = load_sample(trainer, trainer->batch_order[first + i], trainer->pixels + (size_t)index * pixels,
+                                lane->images + (size_t)i * pixels);
         if (labels[i] < 0) {
             trainer->losses[first + i].correct = -1;
             return;
@@ -315,7 +299,7 @@ static void train_routers_batch(pmoe_trainer *trainer, int32_t router)
     float rate = trainer->step_rate / (float)trainer->batch_size;
     for (int32_t i = 0; i < trainer->batch_size; i++) {
         struct lane *lane = &trainer->lane[0];
-        int32_t label = load_board(trainer, trainer->batch_order[i], trainer->pixels, lane->images);
+        int32_t label = load_sample(trainer, trainer->batch_order[i], trainer->pixels, lane->images);
         if (label < 0) {
             trainer->batch_bad = 1;
             return;

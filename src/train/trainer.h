@@ -3,6 +3,7 @@
 #define PMOE_TRAIN_TRAINER_H
 
 #include "../base/pool.h"
+#include "../data/source.h"
 #include "backward.h"
 #include "loss.h"
 #include "optimizer.h"
@@ -21,7 +22,7 @@ struct job {
 struct pmoe_trainer {
     pmoe_recipe recipe; /* its strings are the copies below */
     char name[TRAINER_NAME_BYTES], gate[16], divisor[4], output[12], optimizer[8];
-    const pmoe_digits *digits;
+    struct source source;
     pmoe_allocator allocator;
     void *block;
     struct pool *pool;
@@ -31,7 +32,7 @@ struct pmoe_trainer {
     float *moments[GRAPH_MAX_TENSORS][OPTIMIZER_MOMENTS]; /* the optimizer's state, or NULL where it has none */
     struct lane lane[TRAINER_LANES];
     int32_t lanes, lane_batch;
-    uint8_t *pixels;     /* [lanes][board] */
+    uint8_t *pixels;     /* [lanes][sample] */
     struct loss *losses; /* [batch] */
     int32_t *order;      /* [samples] */
     struct job *jobs;
@@ -40,7 +41,7 @@ struct pmoe_trainer {
     int32_t epoch;                    /* done, of both phases together */
     /* of the step under way */
     const int32_t *batch_order;
-    int32_t batch_size, batch_bad; /* bad: a board could not be made */
+    int32_t batch_size, batch_bad; /* bad: a sample could not be made */
     float step_rate;
     int64_t step; /* of the experts' phase, from 1 */
 };

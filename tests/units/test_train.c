@@ -65,7 +65,7 @@ static pmoe_trainer *open_trainer(const pmoe_recipe *recipe, const pmoe_digits *
 {
     pmoe_error error = {.text = ""};
     pmoe_trainer *trainer;
-    pmoe_status status = pmoe_trainer_open(recipe, digits, threads, NULL, &trainer, &error);
+    pmoe_status status = pmoe_trainer_open(recipe, (pmoe_data){.digits = digits}, threads, NULL, &trainer, &error);
     if (status != PMOE_OK)
         print_error("%s\n", error.text);
     assert_int_equal(status, PMOE_OK);
@@ -322,7 +322,8 @@ static void test_recipes_are_checked(void **state)
         memcpy((char *)&recipe + cases[i].at, &cases[i].value, sizeof cases[i].value);
         pmoe_error error = {.text = ""};
         pmoe_trainer *trainer;
-        assert_int_equal(pmoe_trainer_open(&recipe, digits, 1, NULL, &trainer, &error), PMOE_E_ARGUMENT);
+        assert_int_equal(pmoe_trainer_open(&recipe, (pmoe_data){.digits = digits}, 1, NULL, &trainer, &error),
+                         PMOE_E_ARGUMENT);
         assert_null(trainer);
         if (!strstr(error.text, cases[i].says))
             print_error("expected \"%s\" in: %s\n", cases[i].says, error.text);
@@ -334,7 +335,8 @@ static void test_recipes_are_checked(void **state)
         *(i == 0 ? &recipe.gate : i == 1 ? &recipe.divisor : i == 2 ? &recipe.output : &recipe.optimizer) = words[i][1];
         pmoe_error error = {.text = ""};
         pmoe_trainer *trainer;
-        assert_int_equal(pmoe_trainer_open(&recipe, digits, 1, NULL, &trainer, &error), PMOE_E_ARGUMENT);
+        assert_int_equal(pmoe_trainer_open(&recipe, (pmoe_data){.digits = digits}, 1, NULL, &trainer, &error),
+                         PMOE_E_ARGUMENT);
         assert_non_null(strstr(error.text, words[i][0]));
     }
     assert_null(pmoe_recipe_find("no such"));
@@ -353,7 +355,7 @@ static void test_refused_memory_leaks_nothing(void **state)
         pmoe_options options = {.allocator = counting_allocator(&counting, at)};
         pmoe_trainer *trainer;
         pmoe_error error = {.text = ""};
-        pmoe_status status = pmoe_trainer_open(&recipe, digits, 1, &options, &trainer, &error);
+        pmoe_status status = pmoe_trainer_open(&recipe, (pmoe_data){.digits = digits}, 1, &options, &trainer, &error);
         unsigned char *file = NULL;
         size_t bytes;
         if (status == PMOE_OK)
