@@ -280,6 +280,7 @@ typedef enum pmoe_model_kind {
     PMOE_CNN,      /* eq. 5: every filter sees every patch */
     PMOE_SEPARATE, /* routers first, on the router loss of eq. 6, then experts behind hard gates (eq. 3) */
     PMOE_JOINT,    /* routers and experts together through softmax gates (eq. 4) */
+    PMOE_WRN,      /* wide residual network (Zagoruyko, Komodakis 2016), shortcuts as in paper 1's code */
 } pmoe_model_kind;
 
 /* Everything that decides the bytes of trained weights, but for the data and the build. */
@@ -287,7 +288,9 @@ typedef struct pmoe_recipe {
     const char *name; /* "mosaic-joint"; becomes the model's name */
     pmoe_model_kind kind;
     pmoe_set set;
-    int32_t filters;       /* m in all; each expert has m / k */
+    int32_t depth, widen;  /* wide residual network: 6 b + 4 for b blocks a group, and groups of 16, 32 and 64 times
+                              widen channels; of others not used */
+    int32_t filters;       /* m in all; each expert has m / k; of a wide residual network not used */
     int32_t experts, kept; /* k and l; of a CNN not used */
     int32_t bias;          /* 1: filters have a bias, trained with them from 0 on */
     const char *gate;      /* joint: "topl_softmax" or "softmax_topl" */
@@ -298,9 +301,17 @@ typedef struct pmoe_recipe {
                       each time: padded with black by so many and cropped at random */
     int32_t flip;  /* 1: half of the photographs are mirrored left to right, anew each time */
     int32_t batch, epochs;
-    const char *optimizer; /* "sgd", plain, or "adam" (Kingma, Ba 2015; beta 0.9 and 0.999, eps 1e-8) */
-    float rate;            /* of the first epoch */
-    float rate_end;        /* reached by a straight line over the epochs; equal to rate: constant */
+    const char *optimizer; /* "sgd" or "adam" (Kingma, Ba 2015; beta 0.9 and 0.999, eps 1e-8) */
+    float momentum;        /* of SGD: v = momentum v + gradient, and v is the step; 0: plain */
+    int32_t nesterov;      /* 1: gradient + momentum v is the step */
+    float decay;           /* weight decay: decay * w joins the gradient of all weights but biases and batch norms */
+    const char *schedule;  /* "line" or NULL: from rate to rate_end by a straight line over the epochs.  By the step:
+                              "cosine": half a cosine between them; "one_cycle": up from rate / 25 in a straight line
+                              over three tenths of all steps, then so.  "step": rate, a tenth of it from three fifths
+                              of the epochs on, a hundredth from four fifths on (paper 2: 30 and 40 of 50) */
+    float rate;            /* of the first epoch; the highest */
+    float rate_end;        /* of the last; equal to rate: constant */
+    float smoothing;       /* of labels: this share of each goes to all classes alike; softmax only */
     int32_t router_epochs; /* separate: of the first step */
     float router_rate;
     float expert_std, router_std; /* initial weights ~ N(0, std^2) */
@@ -309,7 +320,8 @@ typedef struct pmoe_recipe {
     uint64_t seed;
 } pmoe_recipe;
 
-/* The recipes of the committed weights: mosaic-cnn, mosaic-separate, mosaic-joint, mosaic10-cnn, mosaic10-pmoe. */
+/* The recipes of the committed weights, mosaic-cnn, mosaic-separate, mosaic-joint, mosaic10-cnn, mosaic10-pmoe, and
+ * cifar-wrn. */
 int pmoe_recipe_count(void);
 const pmoe_recipe *pmoe_recipe_at(int index);
 const pmoe_recipe *pmoe_recipe_find(const char *name); /* NULL if there is none so named */
