@@ -194,6 +194,11 @@ PMOE_MUST_USE pmoe_status pmoe_model_check_golden(const pmoe_model *model, int32
 PMOE_MUST_USE pmoe_status pmoe_board_from_rgba(const uint8_t *rgba, int32_t width, int32_t height, int32_t out_width,
                                                int32_t out_height, uint8_t *grey, int32_t *inverted, pmoe_error *error);
 
+/* Any picture to a photograph in colour, rgb [out_height][out_width][3]: straight alpha over black, cropped and
+ * averaged as above, never inverted. */
+PMOE_MUST_USE pmoe_status pmoe_photo_from_rgba(const uint8_t *rgba, int32_t width, int32_t height, int32_t out_width,
+                                               int32_t out_height, uint8_t *rgb, pmoe_error *error);
+
 /* A drawing to a digit, as MNIST's makers did it: crop to the ink, scale the longest side to 20 pixels with area
  * averaging and the aspect kept, place the centre of mass at the middle of 28 x 28.  ink [height][width], 0 none to
  * 255 full; digit [28][28].  *empty is 1 and digit all 0 when no pixel reaches 32 of 255, or when the strokes are so

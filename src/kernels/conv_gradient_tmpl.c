@@ -2,7 +2,7 @@
  *
  * Vectors run along the outputs.  A tile keeps P channels of one tap x O vectors of dw in registers and lets a block of
  * pixels pass, each giving P broadcast inputs and O vectors of dy.  Blocks are so few pixels that their inputs and
- * gradients stay in a nearer cache while all taps and tiles pass.
+ * gradients stay in the first-level cache while all taps and tiles pass.
  *
  * Every element of dw starts from what it held and adds the pixels in order, so neither the tile's shape nor the blocks
  * change a bit of the result. */
@@ -13,8 +13,8 @@
 
 enum {
     MOST_SUMS = VF_CONV_REGISTERS,
-    BLOCK_BYTES = 1 << 17, /* of inputs and gradients: a share of a second-level cache of 1 MB and less */
-    LEAST_BLOCK = 64,      /* pixels, so that loading and storing sums does not count */
+    BLOCK_BYTES = 1 << 15, /* of inputs and gradients: what a first-level cache holds */
+    LEAST_BLOCK = 48,      /* pixels, so that loading and storing sums does not count */
 };
 
 /* Pixels that pass all tiles together, of one row of all images' pixels. */
@@ -76,23 +76,24 @@ INLINE void tile(const int P, const int O, const int whole, const struct block *
         }
 }
 
-/* All channels of a tap: tiles as high as registers allow, then lower ones. */
+/* Tiles of P channels while there are so many left, P no more than registers allow. */
+#define TILES(P, O, whole)                                                                                             \
+    for (; P <= TILE_PIXELS(O) && channels - place.c >= P; place.c += P, place.dw += P * row)                          \
+        tile(P, O, whole, block, &place);
+
+/* All channels of a tap. */
 #define COLUMN(O)                                                                                                      \
     static __attribute__((noinline)) void column_##O(const struct block *block, struct place place)                    \
     {                                                                                                                  \
+        const ptrdiff_t row = block->shape->outs;                                                                      \
+        const int32_t channels = block->shape->channels;                                                               \
         if (O > VF_CONV_VECS)                                                                                          \
             return;                                                                                                    \
-        enum { MOST = TILE_PIXELS(O), HALF = MOST / 2 ? MOST / 2 : 1 };                                                \
-        const ptrdiff_t row = block->shape->outs;                                                                      \
-        const int32_t channels = block->shape->channels, whole = place.last == VF_LANES;                               \
-        for (; whole && channels - place.c >= MOST; place.c += MOST, place.dw += MOST * row)                           \
-            tile(MOST, O, 1, block, &place);                                                                           \
-        for (; whole && channels - place.c >= HALF; place.c += HALF, place.dw += HALF * row)                           \
-            tile(HALF, O, 1, block, &place);                                                                           \
-        for (; channels - place.c >= HALF; place.c += HALF, place.dw += HALF * row)                                    \
-            tile(HALF, O, 0, block, &place);                                                                           \
-        for (; channels - place.c > 0; place.c++, place.dw += row)                                                     \
-            tile(1, O, 0, block, &place);                                                                              \
+        if (place.last == VF_LANES) {                                                                                  \
+            TILES(12, O, 1) TILES(8, O, 1) TILES(6, O, 1) TILES(4, O, 1) TILES(2, O, 1) TILES(1, O, 1)                 \
+        } else {                                                                                                       \
+            TILES(8, O, 0) TILES(4, O, 0) TILES(2, O, 0) TILES(1, O, 0)                                                \
+        }                                                                                                              \
     }
 COLUMN(1)
 COLUMN(2)
