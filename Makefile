@@ -313,10 +313,10 @@ wasm: $(WASM_FILES)
 	@node build_scripts/check_sizes.mjs
 
 
-## data: fetch MNIST into data/mnist (55 MB, kept)
+## data: fetch MNIST into data/mnist and CIFAR-10 into data/cifar10 (55 and 184 MB, kept)
 data:
 	@build_scripts/install.sh data
-	@build_scripts/fetch_data.sh mnist
+	@build_scripts/fetch_data.sh mnist cifar10
 
 ## train: train the five files of weights/ again from data/mnist (see weights/README.md for how long)
 train: native data

@@ -194,6 +194,11 @@ PMOE_MUST_USE pmoe_status pmoe_model_check_golden(const pmoe_model *model, int32
 PMOE_MUST_USE pmoe_status pmoe_board_from_rgba(const uint8_t *rgba, int32_t width, int32_t height, int32_t out_width,
                                                int32_t out_height, uint8_t *grey, int32_t *inverted, pmoe_error *error);
 
+/* Any picture to a photograph in colour, rgb [out_height][out_width][3]: straight alpha over black, cropped and
+ * averaged as above, never inverted. */
+PMOE_MUST_USE pmoe_status pmoe_photo_from_rgba(const uint8_t *rgba, int32_t width, int32_t height, int32_t out_width,
+                                               int32_t out_height, uint8_t *rgb, pmoe_error *error);
+
 /* A drawing to a digit, as MNIST's makers did it: crop to the ink, scale the longest side to 20 pixels with area
  * averaging and the aspect kept, place the centre of mass at the middle of 28 x 28.  ink [height][width], 0 none to
  * 255 full; digit [28][28].  *empty is 1 and digit all 0 when no pixel reaches 32 of 255, or when the strokes are so
@@ -218,13 +223,15 @@ int32_t pmoe_digits_count(const pmoe_digits *digits);
 const uint8_t *pmoe_digits_pixels(const pmoe_digits *digits, int32_t index); /* [28][28] */
 int32_t pmoe_digits_label(const pmoe_digits *digits, int32_t index);
 
-/* The composed sets.  PMOE_MOSAIC: one patch is a 0 or a 1, the other n-1 are digits 2..9; class = that digit (paper 1,
- * sec. 5.1).  PMOE_MOSAIC10: one patch is a true digit 0..9, the others are digits whose four 14 x 14 quadrants were
- * permuted (never identically) and flipped; class = the true digit. */
-typedef enum pmoe_board_set { PMOE_MOSAIC, PMOE_MOSAIC10 } pmoe_board_set;
+/* What models are trained and judged on.  Boards, composed: PMOE_MOSAIC, one patch is a 0 or a 1, the other n-1 are
+ * digits 2..9; class = that digit (paper 1, sec. 5.1).  PMOE_MOSAIC10: one patch is a true digit 0..9, the others are
+ * digits whose four 14 x 14 quadrants were permuted (never identically) and flipped; class = the true digit.
+ * Photographs: PMOE_CIFAR10. */
+typedef enum pmoe_set { PMOE_MOSAIC, PMOE_MOSAIC10, PMOE_CIFAR10 } pmoe_set;
 
-const char *pmoe_board_set_name(pmoe_board_set set); /* "mosaic", "mosaic10"; NULL for any other number */
-int32_t pmoe_board_classes(pmoe_board_set set);      /* 2, 10 */
+const char *pmoe_set_name(pmoe_set set);                       /* "mosaic", "mosaic10", "cifar10"; NULL for any other */
+int32_t pmoe_set_classes(pmoe_set set);                        /* 2, 10, 10 */
+const char *pmoe_set_class(pmoe_set set, int32_t class_index); /* its label, "0" or "airplane"; NULL out of range */
 
 enum { PMOE_CELL = 28, PMOE_GRID = 4, PMOE_CELLS = PMOE_GRID * PMOE_GRID, PMOE_BOARD = PMOE_GRID * PMOE_CELL };
 
@@ -234,11 +241,42 @@ typedef struct pmoe_board_truth {
     int32_t digits[PMOE_CELLS]; /* which digit of the data each cell was made from */
 } pmoe_board_truth;
 
-/* Board number `index` of the endless sequence that (set, digits, seed) fixes; labels alternate through the classes
- * so that any run of them is balanced.  pixels [112][112], 0..255.  Random access, no state.  truth may be NULL.
- * PMOE_E_ARGUMENT if the data lacks a digit that the set needs. */
-PMOE_MUST_USE pmoe_status pmoe_board(const pmoe_digits *digits, pmoe_board_set set, uint64_t seed, uint64_t index,
+/* Board number `index` of the endless sequence that (set, digits, seed) fixes, set a set of boards; labels alternate
+ * through the classes so that any run of them is balanced.  pixels [112][112], 0..255.  Random access, no state.  truth
+ * may be NULL. PMOE_E_ARGUMENT if the data lacks a digit that the set needs. */
+PMOE_MUST_USE pmoe_status pmoe_board(const pmoe_digits *digits, pmoe_set set, uint64_t seed, uint64_t index,
                                      uint8_t *pixels, pmoe_board_truth *truth, pmoe_error *error);
+
+/* ---- Data: photographs ------------------------------------------------------------------------------------------- */
+
+/* The binary version of CIFAR-10 (Krizhevsky 2009): files of rows of 3073 bytes, a label 0..9 and 32 x 32 pixels, the
+ * red plane, the green, the blue. */
+enum { PMOE_PHOTO = 32, PMOE_PHOTO_CHANNELS = 3, PMOE_PHOTO_FILES = 16 };
+
+typedef struct pmoe_photos pmoe_photos;
+
+/* A file in memory. */
+typedef struct pmoe_bytes {
+    const void *at;
+    size_t count;
+} pmoe_bytes;
+
+/* The rows of 1 to PMOE_PHOTO_FILES files in order, which are referred to, not copied, and must outlive the handle. */
+PMOE_MUST_USE pmoe_status pmoe_photos_open(const pmoe_bytes *files, int32_t count, const pmoe_options *options,
+                                           pmoe_photos **photos, pmoe_error *error);
+void pmoe_photos_close(pmoe_photos **photos);
+int32_t pmoe_photos_count(const pmoe_photos *photos);
+int32_t pmoe_photos_label(const pmoe_photos *photos, int32_t index); /* -1 out of range */
+
+/* rgb [32][32][3] of photograph `index`; nothing happens out of range. */
+void pmoe_photos_pixels(const pmoe_photos *photos, int32_t index, uint8_t *rgb);
+
+/* Data to train or judge on: digits for sets of boards, photographs for PMOE_CIFAR10; what a set does not need may be
+ * NULL.  Both must outlive whatever was opened on them. */
+typedef struct pmoe_data {
+    const pmoe_digits *digits;
+    const pmoe_photos *photos;
+} pmoe_data;
 
 /* ---- Training (native only) ---------------------------------------------------------------------------------------
  */
@@ -247,25 +285,38 @@ typedef enum pmoe_model_kind {
     PMOE_CNN,      /* eq. 5: every filter sees every patch */
     PMOE_SEPARATE, /* routers first, on the router loss of eq. 6, then experts behind hard gates (eq. 3) */
     PMOE_JOINT,    /* routers and experts together through softmax gates (eq. 4) */
+    PMOE_WRN,      /* wide residual network (Zagoruyko, Komodakis 2016), shortcuts as in paper 1's code */
 } pmoe_model_kind;
 
 /* Everything that decides the bytes of trained weights, but for the data and the build. */
 typedef struct pmoe_recipe {
     const char *name; /* "mosaic-joint"; becomes the model's name */
     pmoe_model_kind kind;
-    pmoe_board_set set;
-    int32_t filters;       /* m in all; each expert has m / k */
+    pmoe_set set;
+    int32_t depth, widen;  /* wide residual network: 6 b + 4 for b blocks a group, and groups of 16, 32 and 64 times
+                              widen channels; of others not used */
+    int32_t filters;       /* m in all; each expert has m / k; of a wide residual network not used */
     int32_t experts, kept; /* k and l; of a CNN not used */
     int32_t bias;          /* 1: filters have a bias, trained with them from 0 on */
     const char *gate;      /* joint: "topl_softmax" or "softmax_topl" */
     const char *divisor;   /* "n" or "l": what pooling divides by */
-    int32_t samples;       /* N boards an epoch, numbers 0 .. N-1 of the seed's sequence */
-    int32_t fresh;         /* 1: epoch e trains on boards e*N .. e*N+N-1, never the same twice */
-    int32_t shift;         /* each cell of a training board is moved by up to so many pixels, anew each time */
+    int32_t samples;       /* N samples an epoch: boards 0 .. N-1 of the seed's sequence, the first N photographs */
+    int32_t fresh;         /* 1: epoch e trains on boards e*N .. e*N+N-1, never the same twice; boards only */
+    int32_t shift; /* each cell of a training board, or a whole photograph, is moved by up to so many pixels, anew
+                      each time: padded with black by so many and cropped at random */
+    int32_t flip;  /* 1: half of the photographs are mirrored left to right, anew each time */
     int32_t batch, epochs;
-    const char *optimizer; /* "sgd", plain, or "adam" (Kingma, Ba 2015; beta 0.9 and 0.999, eps 1e-8) */
-    float rate;            /* of the first epoch */
-    float rate_end;        /* reached by a straight line over the epochs; equal to rate: constant */
+    const char *optimizer; /* "sgd" or "adam" (Kingma, Ba 2015; beta 0.9 and 0.999, eps 1e-8) */
+    float momentum;        /* of SGD: v = momentum v + gradient, and v is the step; 0: plain */
+    int32_t nesterov;      /* 1: gradient + momentum v is the step */
+    float decay;           /* weight decay: decay * w joins the gradient of all weights but biases and batch norms */
+    const char *schedule;  /* "line" or NULL: from rate to rate_end by a straight line over the epochs.  By the step:
+                              "cosine": half a cosine between them; "one_cycle": up from rate / 25 in a straight line
+                              over three tenths of all steps, then so.  "step": rate, a tenth of it from three fifths
+                              of the epochs on, a hundredth from four fifths on (paper 2: 30 and 40 of 50) */
+    float rate;            /* of the first epoch; the highest */
+    float rate_end;        /* of the last; equal to rate: constant */
+    float smoothing;       /* of labels: this share of each goes to all classes alike; softmax only */
     int32_t router_epochs; /* separate: of the first step */
     float router_rate;
     float expert_std, router_std; /* initial weights ~ N(0, std^2) */
@@ -274,7 +325,8 @@ typedef struct pmoe_recipe {
     uint64_t seed;
 } pmoe_recipe;
 
-/* The recipes of the committed weights: mosaic-cnn, mosaic-separate, mosaic-joint, mosaic10-cnn, mosaic10-pmoe. */
+/* The recipes of the committed weights, mosaic-cnn, mosaic-separate, mosaic-joint, mosaic10-cnn, mosaic10-pmoe, and
+ * cifar-wrn. */
 int pmoe_recipe_count(void);
 const pmoe_recipe *pmoe_recipe_at(int index);
 const pmoe_recipe *pmoe_recipe_find(const char *name); /* NULL if there is none so named */
@@ -282,7 +334,7 @@ const pmoe_recipe *pmoe_recipe_find(const char *name); /* NULL if there is none 
 typedef struct pmoe_trainer pmoe_trainer;
 
 /* threads: 0 for one per CPU.  The number of threads does not change a byte of the result. */
-PMOE_MUST_USE pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, const pmoe_digits *digits, int32_t threads,
+PMOE_MUST_USE pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, pmoe_data data, int32_t threads,
                                             const pmoe_options *options, pmoe_trainer **trainer, pmoe_error *error);
 void pmoe_trainer_close(pmoe_trainer **trainer);
 

@@ -41,7 +41,7 @@ static void write_json(struct json_writer *json, const void *context)
     const struct board_result *result = context;
     result_begin(json, "board", result->command, NULL, &result->environment);
     json_add_text(json, "data", result->given->data);
-    json_add_text(json, "set", pmoe_board_set_name((pmoe_board_set)result->given->set));
+    json_add_text(json, "set", pmoe_set_name((pmoe_set)result->given->set));
     json_add_text(json, "split", data_split_names[result->given->split]);
     json_add_int(json, "seed", result->given->seed);
     json_add_int(json, "index", result->given->index);
@@ -74,10 +74,11 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     const struct board_options *options_given = given;
     struct board_result result = {.given = given, .command = typed->line, .environment = environment_read()};
     struct data_dir data;
-    TRY(data_dir_open(options_given->data, (enum data_split)options_given->split, &data, error));
+    TRY(data_dir_open(options_given->data, (pmoe_set)options_given->set, (enum data_split)options_given->split, &data,
+                      error));
     uint8_t pixels[PMOE_BOARD * PMOE_BOARD];
     pmoe_error why;
-    pmoe_status status = pmoe_board(data.digits, (pmoe_board_set)options_given->set, (uint64_t)options_given->seed,
+    pmoe_status status = pmoe_board(data.digits, (pmoe_set)options_given->set, (uint64_t)options_given->seed,
                                     (uint64_t)options_given->index, pixels, &result.truth, &why);
     for (int32_t cell = 0; cell < PMOE_CELLS && status == PMOE_OK; cell++)
         result.labels[cell] = pmoe_digits_label(data.digits, result.truth.digits[cell]);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 const char *const data_split_names[] = {"test", "train", NULL};
+const char *const set_names[] = {"mosaic", "mosaic10", "cifar10", NULL};
 const char *const board_set_names[] = {"mosaic", "mosaic10", NULL};
 
 struct names {
@@ -48,9 +49,8 @@ static pmoe_status read_in(const char *folder, const char *name, struct file *fi
     return status;
 }
 
-pmoe_status data_dir_open(const char *folder, enum data_split split, struct data_dir *data, pmoe_error *error)
+static pmoe_status open_digits(const char *folder, enum data_split split, struct data_dir *data, pmoe_error *error)
 {
-    *data = (struct data_dir){.digits = NULL};
     const struct names *names = &split_names[split];
     if (!has_file(folder, names->images)) {
         if (!has_file(folder, sheet_names.images))
@@ -59,16 +59,46 @@ pmoe_status data_dir_open(const char *folder, enum data_split split, struct data
                         short_path(folder), names->images, sheet_names.images);
         names = &sheet_names;
     }
-    pmoe_status status = read_in(folder, names->images, &data->images, error);
-    if (status == PMOE_OK)
-        status = read_in(folder, names->labels, &data->labels, error);
-    if (status == PMOE_OK) {
-        pmoe_error why;
-        status = pmoe_digits_open(data->images.bytes, data->images.count, data->labels.bytes, data->labels.count, NULL,
-                                  &data->digits, &why);
-        if (status != PMOE_OK)
-            fail_at(error, folder, why);
+    struct file *images = &data->file[0], *labels = &data->file[1];
+    TRY(read_in(folder, names->images, images, error));
+    TRY(read_in(folder, names->labels, labels, error));
+    pmoe_error why;
+    pmoe_status status =
+        pmoe_digits_open(images->bytes, images->count, labels->bytes, labels->count, NULL, &data->digits, &why);
+    return status == PMOE_OK ? PMOE_OK : fail_at(error, folder, why);
+}
+
+static pmoe_status open_photos(const char *folder, enum data_split split, struct data_dir *data, pmoe_error *error)
+{
+    pmoe_bytes files[DATA_FILES];
+    int32_t count = split == DATA_TRAIN ? DATA_FILES : 1;
+    for (int32_t i = 0; i < count; i++) {
+        char name[24] = "test_batch.bin";
+        if (split == DATA_TRAIN)
+            snprintf(name, sizeof name, "data_batch_%d.bin", (int)i + 1);
+        if (!has_file(folder, name))
+            return fail(error, PMOE_E_IO, "%s: expected a folder with %s, found none; `make data` fetches CIFAR-10",
+                        short_path(folder), name);
+        TRY(read_in(folder, name, &data->file[i], error));
+        files[i] = (pmoe_bytes){data->file[i].bytes, data->file[i].count};
     }
+    pmoe_error why;
+    pmoe_status status = pmoe_photos_open(files, count, NULL, &data->photos, &why);
+    return status == PMOE_OK ? PMOE_OK : fail_at(error, folder, why);
+}
+
+const char *data_dir_default(pmoe_set set)
+{
+    return set == PMOE_CIFAR10 ? "data/cifar10" : "data/mnist";
+}
+
+pmoe_status data_dir_open(const char *folder, pmoe_set set, enum data_split split, struct data_dir *data,
+                          pmoe_error *error)
+{
+    *data = (struct data_dir){.digits = NULL};
+    folder = folder ? folder : data_dir_default(set);
+    pmoe_status status =
+        set == PMOE_CIFAR10 ? open_photos(folder, split, data, error) : open_digits(folder, split, data, error);
     if (status != PMOE_OK)
         data_dir_close(data);
     return status;
@@ -77,6 +107,12 @@ pmoe_status data_dir_open(const char *folder, enum data_split split, struct data
 void data_dir_close(struct data_dir *data)
 {
     pmoe_digits_close(&data->digits);
-    file_close(&data->images);
-    file_close(&data->labels);
+    pmoe_photos_close(&data->photos);
+    for (int32_t i = 0; i < DATA_FILES; i++)
+        file_close(&data->file[i]);
+}
+
+pmoe_data data_dir_all(const struct data_dir *data)
+{
+    return (pmoe_data){data->digits, data->photos};
 }

@@ -1,7 +1,8 @@
-/* Digits from a folder: MNIST's four files, or the two of the sample sheet.
+/* Data from a folder: MNIST's four files, the two of the sample sheet, or the binary files of CIFAR-10.
  *
  *     train-images-idx3-ubyte  train-labels-idx1-ubyte  t10k-images-idx3-ubyte  t10k-labels-idx1-ubyte
- *     digits-images-idx3-ubyte  digits-labels-idx1-ubyte           (one sheet, which serves as either split) */
+ *     digits-images-idx3-ubyte  digits-labels-idx1-ubyte           (one sheet, which serves as either split)
+ *     data_batch_1.bin .. data_batch_5.bin  test_batch.bin */
 #ifndef PMOE_CLI_DATA_DIR_H
 #define PMOE_CLI_DATA_DIR_H
 
@@ -9,17 +10,28 @@
 
 enum data_split { DATA_TEST, DATA_TRAIN };
 
-/* For option tables: choices in the order of enum data_split and of pmoe_board_set. */
+/* For option tables: choices in the order of enum data_split and of pmoe_set. */
 extern const char *const data_split_names[];
-extern const char *const board_set_names[];
+extern const char *const set_names[];
+extern const char *const board_set_names[]; /* without the photographs */
+
+enum { DATA_FILES = 5 };
 
 struct data_dir {
     pmoe_digits *digits;
-    struct file images, labels; /* what digits refers to */
+    pmoe_photos *photos;
+    struct file file[DATA_FILES]; /* what they refer to */
 };
 
-PMOE_MUST_USE pmoe_status data_dir_open(const char *folder, enum data_split split, struct data_dir *data,
+/* Where `make data` puts what a set needs. */
+const char *data_dir_default(pmoe_set set);
+
+/* What a set needs from `folder`; NULL: the default one. */
+PMOE_MUST_USE pmoe_status data_dir_open(const char *folder, pmoe_set set, enum data_split split, struct data_dir *data,
                                         pmoe_error *error);
 void data_dir_close(struct data_dir *data);
+
+/* As the library wants it. */
+pmoe_data data_dir_all(const struct data_dir *data);
 
 #endif

@@ -1,5 +1,6 @@
-/* pmoe eval: accuracy and routing of one model on freshly composed boards. */
+/* pmoe eval: accuracy of one model on photographs, and with its routing on freshly composed boards. */
 #include "../base/error.h"
+#include "../data/source.h"
 #include "../study/accuracy.h"
 #include "commands.h"
 #include "data_dir.h"
@@ -17,13 +18,14 @@ struct eval_options {
 
 static const struct option options[] = {
     {"model", OPTION_TEXT, offsetof(struct eval_options, model), NULL, "weights file", "FILE", 0, 0, NULL, 1},
-    {"data", OPTION_TEXT, offsetof(struct eval_options, data), "data/mnist",
-     "folder of MNIST's files or of a sample sheet", "DIR", 0, 0, NULL, 0},
+    {"data", OPTION_TEXT, offsetof(struct eval_options, data), NULL,
+     "folder of MNIST's files, of a sample sheet or of CIFAR-10's (default: below data/)", "DIR", 0, 0, NULL, 0},
     {"set", OPTION_CHOICE, offsetof(struct eval_options, set), NULL,
-     "which boards (default: by the model's number of classes)", "SET", 0, 0, board_set_names, 0},
-    {"split", OPTION_CHOICE, offsetof(struct eval_options, split), "test", "which digits", "SPLIT", 0, 0,
+     "which set (default: by the model's input and classes)", "SET", 0, 0, set_names, 0},
+    {"split", OPTION_CHOICE, offsetof(struct eval_options, split), "test", "which digits or photographs", "SPLIT", 0, 0,
      data_split_names, 0},
-    {"boards", OPTION_INT, offsetof(struct eval_options, boards), "1000", "how many boards", "N", 1, 10000000, NULL, 0},
+    {"boards", OPTION_INT, offsetof(struct eval_options, boards), NULL,
+     "how many boards or photographs (default: 1000 boards, all photographs)", "N", 1, 10000000, NULL, 0},
     OPTION_ROW_SEED(struct eval_options, "seed of the sequence of boards"),
     OPTION_ROW_THREADS(struct eval_options),
     OPTION_ROW_ISA(struct eval_options),
@@ -35,9 +37,14 @@ struct eval_result {
     const char *command;
     struct environment environment;
     const struct model_file *file;
-    pmoe_board_set set;
+    pmoe_set set;
     struct accuracy accuracy;
 };
+
+static const char *data_folder(const struct eval_result *result)
+{
+    return result->given->data ? result->given->data : data_dir_default(result->set);
+}
 
 static double percent(int32_t part, int32_t whole)
 {
@@ -87,8 +94,8 @@ static void write_json(struct json_writer *json, const void *context)
     json_add_text(json, "file", result->file->path);
     json_add_text(json, "sha256", result->file->sha256);
     json_add_int(json, "multiply_adds", info.multiply_adds);
-    json_add_text(json, "data", result->given->data);
-    json_add_text(json, "set", pmoe_board_set_name(result->set));
+    json_add_text(json, "data", data_folder(result));
+    json_add_text(json, "set", pmoe_set_name(result->set));
     json_add_text(json, "split", data_split_names[result->given->split]);
     json_add_int(json, "seed", result->given->seed);
     json_add_int(json, "boards", found->boards);
@@ -121,9 +128,13 @@ static void write_text(const struct eval_result *result, struct output *out)
 {
     const struct accuracy *found = &result->accuracy;
     pmoe_info info = pmoe_model_info(result->file->model);
-    output_add(out, "%s on %d boards of %s (%s, %s digits, seed %lld)\n", info.name, found->boards,
-               pmoe_board_set_name(result->set), result->given->data, data_split_names[result->given->split],
-               (long long)result->given->seed);
+    if (result->set == PMOE_CIFAR10)
+        output_add(out, "%s on %d photographs of %s (%s, %s)\n", info.name, found->boards, pmoe_set_name(result->set),
+                   data_folder(result), data_split_names[result->given->split]);
+    else
+        output_add(out, "%s on %d boards of %s (%s, %s digits, seed %lld)\n", info.name, found->boards,
+                   pmoe_set_name(result->set), data_folder(result), data_split_names[result->given->split],
+                   (long long)result->given->seed);
     output_add(out, "accuracy %.2f%%, %lld multiply-adds an image\n", percent(found->correct, found->boards),
                (long long)info.multiply_adds);
     if (found->experts)
@@ -131,8 +142,9 @@ static void write_text(const struct eval_result *result, struct output *out)
                         "with the largest gate of the expert that has it there most often\n");
     for (int32_t c = 0; c < found->classes; c++) {
         int32_t boards = found->class_boards[c];
-        output_add(out, "  class %-4s %6d boards %7.2f%%", pmoe_model_class(result->file->model, c), boards,
-                   percent(found->class_correct[c], boards));
+        output_add(out, "  class %-*s %6d %s %7.2f%%", result->set == PMOE_CIFAR10 ? 10 : 4,
+                   pmoe_model_class(result->file->model, c), boards,
+                   result->set == PMOE_CIFAR10 ? "photographs" : "boards", percent(found->class_correct[c], boards));
         if (found->experts) {
             output_add(out, "   any %6.2f%%", percent(found->kept_by_any[c], boards));
             add_best(out, "kept", found, c, accuracy_kept);
@@ -144,18 +156,23 @@ static void write_text(const struct eval_result *result, struct output *out)
 
 /* ---- Running ---- */
 
-/* The set that was asked for, or the one with as many classes as the model. */
-static pmoe_status choose_set(const struct eval_options *given, const struct model_file *file, pmoe_board_set *set,
+/* The set that was asked for, or the one of the model's shape and classes. */
+static pmoe_status choose_set(const struct eval_options *given, const struct model_file *file, pmoe_set *set,
                               pmoe_error *error)
 {
-    int32_t classes = pmoe_model_info(file->model).classes;
-    if (given->set < 0 && classes != pmoe_board_classes(PMOE_MOSAIC) && classes != pmoe_board_classes(PMOE_MOSAIC10))
-        return fail(error, PMOE_E_ARGUMENT, "%.100s: no set of boards has as many classes as this model, %d",
-                    file->path, classes);
-    *set = given->set >= 0                              ? (pmoe_board_set)given->set
-           : classes == pmoe_board_classes(PMOE_MOSAIC) ? PMOE_MOSAIC
-                                                        : PMOE_MOSAIC10;
-    return PMOE_OK;
+    pmoe_info info = pmoe_model_info(file->model);
+    *set = (pmoe_set)given->set;
+    for (int32_t i = 0; given->set < 0 && set_names[i]; i++) {
+        struct source shape = source_shape((pmoe_set)i);
+        *set = (pmoe_set)i;
+        if (info.height == shape.height && info.width == shape.width && info.channels == shape.channels &&
+            info.classes == pmoe_set_classes(*set))
+            return PMOE_OK;
+    }
+    return given->set >= 0 ? PMOE_OK
+                           : fail(error, PMOE_E_ARGUMENT,
+                                  "%.100s: no set has samples of %d x %d x %d and %d classes, as this model",
+                                  file->path, info.height, info.width, info.channels, info.classes);
 }
 
 static pmoe_status evaluate(struct eval_result *result, const struct data_dir *data, pmoe_error *error)
@@ -163,8 +180,10 @@ static pmoe_status evaluate(struct eval_result *result, const struct data_dir *d
     const struct eval_options *given = result->given;
     struct pool *pool = NULL;
     TRY(pool_open((int32_t)given->threads, &pool, error));
-    struct accuracy_job job = {result->file->model, data->digits, result->set, (uint64_t)given->seed,
-                               (int32_t)given->boards};
+    enum { DEFAULT_BOARDS = 1000 };
+    int32_t all = data->photos ? pmoe_photos_count(data->photos) : DEFAULT_BOARDS;
+    struct accuracy_job job = {result->file->model, data_dir_all(data), result->set, (uint64_t)given->seed,
+                               given->boards ? (int32_t)given->boards : all};
     pmoe_status status = accuracy_open(&job, pool, &result->accuracy, error);
     pool_close(&pool);
     return status;
@@ -180,7 +199,7 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     struct data_dir data = {.digits = NULL};
     pmoe_status status = choose_set(wanted, &file, &result.set, error);
     if (status == PMOE_OK)
-        status = data_dir_open(wanted->data, (enum data_split)wanted->split, &data, error);
+        status = data_dir_open(wanted->data, result.set, (enum data_split)wanted->split, &data, error);
     if (status == PMOE_OK)
         status = evaluate(&result, &data, error);
     if (status == PMOE_OK && wanted->json)
@@ -195,7 +214,7 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 
 const struct command command_eval = {
     .name = "eval",
-    .summary = "accuracy and routing of a model on freshly composed boards",
+    .summary = "accuracy of a model on photographs, or with its routing on freshly composed boards",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_bytes = sizeof(struct eval_options),

@@ -34,7 +34,7 @@ enum { FAINTEST_INK = 32 }; /* of 255; what pmoe_digit_from_ink calls ink */
 struct seer {
     struct model_file file;
     pmoe_run *run;
-    uint8_t *grey;
+    uint8_t *pixels; /* what the model is shown */
     float *image, *logits, *probabilities;
 };
 
@@ -58,15 +58,16 @@ struct predictions {
 static pmoe_status seer_open(struct seer *seer, int32_t threads, pmoe_error *error)
 {
     pmoe_info info = pmoe_model_info(seer->file.model);
-    if (info.channels != 1)
-        return fail(error, PMOE_E_ARGUMENT, "%.100s: expected a model of grey images, found one of %d channels",
-                    seer->file.path, info.channels);
-    size_t pixels = (size_t)info.height * (size_t)info.width;
-    seer->grey = malloc(pixels);
+    if (info.channels != 1 && info.channels != 3)
+        return fail(error, PMOE_E_ARGUMENT,
+                    "%.100s: expected a model of grey or colour images, found one of %d channels", seer->file.path,
+                    info.channels);
+    size_t pixels = (size_t)info.height * (size_t)info.width * (size_t)info.channels;
+    seer->pixels = malloc(pixels);
     seer->image = malloc(pixels * sizeof *seer->image);
     seer->logits = malloc((size_t)info.outputs * sizeof *seer->logits);
     seer->probabilities = malloc((size_t)info.classes * sizeof *seer->probabilities);
-    if (!seer->grey || !seer->image || !seer->logits || !seer->probabilities)
+    if (!seer->pixels || !seer->image || !seer->logits || !seer->probabilities)
         return fail(error, PMOE_E_MEMORY, "%.100s: no memory for its input", seer->file.path);
     TRY(pmoe_run_open(seer->file.model, 1, &seer->run, error));
     return pmoe_run_threads(seer->run, threads, error);
@@ -78,7 +79,7 @@ static void seer_close(struct seer *seer)
     free(seer->probabilities);
     free(seer->logits);
     free(seer->image);
-    free(seer->grey);
+    free(seer->pixels);
     model_file_close(&seer->file);
 }
 
@@ -94,16 +95,19 @@ static int has_ink(const uint8_t *grey, size_t count)
 static pmoe_status see(struct seer *seer, const struct picture *picture, struct seen_picture *seen, pmoe_error *error)
 {
     pmoe_info info = pmoe_model_info(seer->file.model);
-    size_t pixels = (size_t)info.height * (size_t)info.width;
+    size_t pixels = (size_t)info.height * (size_t)info.width * (size_t)info.channels;
     pmoe_error why;
-    pmoe_status status = pmoe_board_from_rgba(picture->rgba, picture->width, picture->height, info.width, info.height,
-                                              seer->grey, &seen->inverted, &why);
+    pmoe_status status = info.channels == 1
+                             ? pmoe_board_from_rgba(picture->rgba, picture->width, picture->height, info.width,
+                                                    info.height, seer->pixels, &seen->inverted, &why)
+                             : pmoe_photo_from_rgba(picture->rgba, picture->width, picture->height, info.width,
+                                                    info.height, seer->pixels, &why);
     if (status != PMOE_OK)
         return fail_at(error, seen->path, why);
-    if (!has_ink(seer->grey, pixels))
+    if (info.channels == 1 && !has_ink(seer->pixels, pixels))
         return fail(error, PMOE_E_ARGUMENT, "%s: the board is empty, no pixel reaches %d of 255: nothing to predict",
                     short_path(seen->path), FAINTEST_INK);
-    pmoe_bytes_to_floats(seer->grey, pixels, seer->image);
+    pmoe_bytes_to_floats(seer->pixels, pixels, seer->image);
     status = pmoe_forward(seer->run, seer->image, 1, seer->logits);
     return status == PMOE_OK ? PMOE_OK : fail(error, status, "%.100s: %s", seen->path, pmoe_status_name(status));
 }
@@ -242,7 +246,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 const struct command command_predict = {
     .name = "predict",
     .operands = "IMAGE...",
-    .summary = "class, probabilities and routed patches of pictures of boards (PNG, JPEG, BMP, GIF)",
+    .summary = "class, probabilities and routed patches of pictures, of boards or whatever the model knows (PNG, JPEG, "
+               "BMP, GIF)",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_bytes = sizeof(struct predict_options),

@@ -275,9 +275,9 @@ static pmoe_status run_study(const struct study_options *given, const struct inv
     if (!study.trials || !study.points)
         status = fail(error, PMOE_E_MEMORY, "no memory for the trials");
     if (status == PMOE_OK)
-        status = data_dir_open(given->data, DATA_TRAIN, &train, error);
+        status = data_dir_open(given->data, PMOE_MOSAIC, DATA_TRAIN, &train, error);
     if (status == PMOE_OK)
-        status = data_dir_open(given->data, DATA_TEST, &test, error);
+        status = data_dir_open(given->data, PMOE_MOSAIC, DATA_TEST, &test, error);
     if (status == PMOE_OK) {
         plan(&study);
         status = train_all(&study, &train, &test, error);

@@ -15,10 +15,10 @@
 #include <string.h>
 
 struct train_options {
-    const char *data, *out, *checkpoint, *resume, *gate, *divisor, *optimizer, *output, *isa;
-    int64_t seed, threads, samples, batch, epochs, router_epochs, filters, experts, kept, shift, boards,
-        checkpoint_every;
-    double rate, rate_end, router_rate;
+    const char *data, *out, *checkpoint, *resume, *gate, *divisor, *optimizer, *schedule, *output, *isa;
+    int64_t seed, threads, samples, batch, epochs, router_epochs, depth, widen, filters, experts, kept, shift, flip,
+        nesterov, boards, checkpoint_every, test_every;
+    double rate, rate_end, router_rate, momentum, decay, smoothing;
     int32_t json;
 };
 
@@ -26,28 +26,43 @@ struct train_options {
 #define MOST 2147483647.0
 
 static const struct option options[] = {
-    {"data", OPTION_TEXT, AT(data), "data/mnist", "folder of MNIST's files", "DIR", 0, 0, NULL, 0},
+    {"data", OPTION_TEXT, AT(data), NULL, "folder of MNIST's or CIFAR-10's files (default: below data/)", "DIR", 0, 0,
+     NULL, 0},
     {"out", OPTION_TEXT, AT(out), NULL, "weights file to write", "FILE", 0, 0, NULL, 1},
     OPTION_ROW_SEED(struct train_options, "of initial weights, boards and their order"),
-    {"samples", OPTION_INT, AT(samples), NULL, "boards an epoch (default: the recipe's, as below)", "N", 1, MOST, NULL,
-     0},
-    {"batch", OPTION_INT, AT(batch), NULL, "boards a step", "N", 1, MOST, NULL, 0},
+    {"samples", OPTION_INT, AT(samples), NULL, "boards or photographs an epoch (default: the recipe's, as below)", "N",
+     1, MOST, NULL, 0},
+    {"batch", OPTION_INT, AT(batch), NULL, "samples a step", "N", 1, MOST, NULL, 0},
     {"epochs", OPTION_INT, AT(epochs), NULL, "epochs of the experts", "N", 1, MOST, NULL, 0},
     {"router-epochs", OPTION_INT, AT(router_epochs), NULL, "epochs of separate routers", "N", 1, MOST, NULL, 0},
     {"optimizer", OPTION_TEXT, AT(optimizer), NULL, "sgd or adam", "NAME", 0, 0, NULL, 0},
-    {"rate", OPTION_NUMBER, AT(rate), NULL, "of SGD, first epoch", "R", 0, 1000, NULL, 0},
-    {"rate-end", OPTION_NUMBER, AT(rate_end), NULL, "last epoch; a straight line between", "R", 0, 1000, NULL, 0},
+    {"momentum", OPTION_NUMBER, AT(momentum), "-1", "of SGD; -1: the recipe's", "M", -1, 1, NULL, 0},
+    {"nesterov", OPTION_INT, AT(nesterov), "-1", "1: Nesterov's momentum, 0: plain; -1: the recipe's", "B", -1, 1, NULL,
+     0},
+    {"decay", OPTION_NUMBER, AT(decay), "-1", "of weights, not of biases and norms; -1: the recipe's", "D", -1, 1000,
+     NULL, 0},
+    {"schedule", OPTION_TEXT, AT(schedule), NULL, "of the rate: line, cosine, one_cycle or step", "NAME", 0, 0, NULL,
+     0},
+    {"rate", OPTION_NUMBER, AT(rate), NULL, "first epoch, or the highest", "R", 0, 1000, NULL, 0},
+    {"rate-end", OPTION_NUMBER, AT(rate_end), NULL, "last epoch (default: a given --rate on a line, else 0)", "R", 0,
+     1000, NULL, 0},
+    {"smoothing", OPTION_NUMBER, AT(smoothing), "-1", "of labels, a share; -1: the recipe's", "S", -1, 1, NULL, 0},
     {"router-rate", OPTION_NUMBER, AT(router_rate), NULL, "of separate routers", "R", 0, 1000, NULL, 0},
+    {"depth", OPTION_INT, AT(depth), NULL, "of a residual network: 10, 16, 22 or 28", "N", 1, MOST, NULL, 0},
+    {"widen", OPTION_INT, AT(widen), NULL, "its groups' channels: 16, 32 and 64 times so many", "N", 1, MOST, NULL, 0},
     {"filters", OPTION_INT, AT(filters), NULL, "m, of all experts together", "N", 1, MOST, NULL, 0},
     {"experts", OPTION_INT, AT(experts), NULL, "k", "N", 1, MOST, NULL, 0},
     {"kept", OPTION_INT, AT(kept), NULL, "l, patches that each expert keeps", "N", 1, MOST, NULL, 0},
-    {"shift", OPTION_INT, AT(shift), "-1", "move each cell by up to so many pixels; -1: the recipe's", "N", -1, 14,
-     NULL, 0},
+    {"shift", OPTION_INT, AT(shift), "-1", "move each cell or photograph by up to so many pixels; -1: the recipe's",
+     "N", -1, 14, NULL, 0},
+    {"flip", OPTION_INT, AT(flip), "-1", "1: mirror half of the photographs; -1: the recipe's", "B", -1, 1, NULL, 0},
     {"gate", OPTION_TEXT, AT(gate), NULL, "topl_softmax or softmax_topl", "FORM", 0, 0, NULL, 0},
     {"divisor", OPTION_TEXT, AT(divisor), NULL, "what pooling divides by, n or l", "D", 0, 0, NULL, 0},
     {"output", OPTION_TEXT, AT(output), NULL, "output layer: normal, sign or trained", "HOW", 0, 0, NULL, 0},
-    {"boards", OPTION_INT, AT(boards), "10000", "test boards (seed 1) for the accuracy in the model card", "N", 1,
-     10000000, NULL, 0},
+    {"boards", OPTION_INT, AT(boards), "10000",
+     "test boards (seed 1) or photographs for the accuracy in the model card", "N", 1, 10000000, NULL, 0},
+    {"test-every", OPTION_INT, AT(test_every), "0", "epochs between two looks at those; 0: only at the end", "N", 0,
+     MOST, NULL, 0},
     {"checkpoint", OPTION_TEXT, AT(checkpoint), NULL, "file to save to on the way", "FILE", 0, 0, NULL, 0},
     {"checkpoint-every", OPTION_INT, AT(checkpoint_every), "1", "epochs between two checkpoints", "N", 1, MOST, NULL,
      0},
@@ -60,7 +75,7 @@ static const struct option options[] = {
 
 struct epoch_row {
     const char *phase;
-    double loss, accuracy;
+    double loss, accuracy, test; /* test: accuracy on test data, NAN if nobody looked */
 };
 
 struct training {
@@ -78,41 +93,56 @@ struct training {
 
 /* ---- Recipe ---- */
 
+/* Options that take the place of a recipe's field; a number counts as given from `least` on. */
+static const struct override {
+    enum { WHOLE, NUMBER, WORD } type;
+    size_t given, field;
+    double least;
+} overrides[] = {
+#define OVERRIDE(type, name, least)                                                                                    \
+    {                                                                                                                  \
+        type, AT(name), offsetof(pmoe_recipe, name), least                                                             \
+    }
+    OVERRIDE(WHOLE, samples, 1),   OVERRIDE(WHOLE, batch, 1),         OVERRIDE(WHOLE, epochs, 1),
+    OVERRIDE(WHOLE, depth, 1),     OVERRIDE(WHOLE, widen, 1),         OVERRIDE(WHOLE, router_epochs, 1),
+    OVERRIDE(WHOLE, filters, 1),   OVERRIDE(WHOLE, experts, 1),       OVERRIDE(WHOLE, kept, 1),
+    OVERRIDE(WHOLE, shift, 0),     OVERRIDE(WHOLE, flip, 0),          OVERRIDE(WHOLE, nesterov, 0),
+    OVERRIDE(NUMBER, rate, 1e-30), OVERRIDE(NUMBER, rate_end, 1e-30), OVERRIDE(NUMBER, router_rate, 1e-30),
+    OVERRIDE(NUMBER, momentum, 0), OVERRIDE(NUMBER, decay, 0),        OVERRIDE(NUMBER, smoothing, 0),
+    OVERRIDE(WORD, gate, 0),       OVERRIDE(WORD, divisor, 0),        OVERRIDE(WORD, optimizer, 0),
+    OVERRIDE(WORD, schedule, 0),   OVERRIDE(WORD, output, 0),
+#undef OVERRIDE
+};
+
+static void override_field(const struct override *override, const struct train_options *given, pmoe_recipe *recipe)
+{
+    const void *from = (const char *)given + override->given;
+    void *to = (char *)recipe + override->field;
+    switch (override->type) {
+    case WHOLE:
+        if ((double)*(const int64_t *)from >= override->least)
+            *(int32_t *)to = (int32_t) * (const int64_t *)from;
+        break;
+    case NUMBER:
+        if (*(const double *)from >= override->least)
+            *(float *)to = (float)*(const double *)from;
+        break;
+    case WORD:
+        if (*(const char *const *)from)
+            *(const char **)to = *(const char *const *)from;
+        break;
+    }
+}
+
 static void override_recipe(pmoe_recipe *recipe, const struct train_options *given)
 {
-    const struct {
-        int64_t given;
-        int32_t *field;
-    } whole[] = {
-        {given->samples, &recipe->samples}, {given->batch, &recipe->batch},
-        {given->epochs, &recipe->epochs},   {given->router_epochs, &recipe->router_epochs},
-        {given->filters, &recipe->filters}, {given->experts, &recipe->experts},
-        {given->kept, &recipe->kept},
-    };
-    const struct {
-        double given;
-        float *field;
-    } numbers[] = {{given->rate, &recipe->rate},
-                   {given->rate_end > 0 ? given->rate_end : given->rate, &recipe->rate_end},
-                   {given->router_rate, &recipe->router_rate}};
-    const struct {
-        const char *given;
-        const char **field;
-    } words[] = {{given->gate, &recipe->gate},
-                 {given->divisor, &recipe->divisor},
-                 {given->optimizer, &recipe->optimizer},
-                 {given->output, &recipe->output}};
-    for (size_t i = 0; i < COUNT_OF(whole); i++)
-        if (whole[i].given)
-            *whole[i].field = (int32_t)whole[i].given;
-    for (size_t i = 0; i < COUNT_OF(numbers); i++)
-        if (numbers[i].given > 0)
-            *numbers[i].field = (float)numbers[i].given;
-    for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (words[i].given)
-            *words[i].field = words[i].given;
-    if (given->shift >= 0)
-        recipe->shift = (int32_t)given->shift;
+    for (size_t i = 0; i < COUNT_OF(overrides); i++)
+        override_field(&overrides[i], given, recipe);
+    int line = !recipe->schedule || strcmp(recipe->schedule, "line") == 0;
+    if (!given->rate_end && line && given->rate > 0)
+        recipe->rate_end = recipe->rate;
+    else if (!given->rate_end && !line && given->schedule)
+        recipe->rate_end = 0;
     recipe->seed = (uint64_t)given->seed;
 }
 
@@ -138,10 +168,15 @@ static size_t write_card(const struct training *training, char *text, size_t cap
     struct json_writer json;
     json_begin(&json, text, capacity);
     json_open_object(&json, NULL);
-    json_add_text(&json, "data", training->given->data);
+    json_add_text(&json, "data",
+                  training->given->data ? training->given->data : data_dir_default(training->recipe.set));
     json_add_text(&json, "isa", pmoe_model_info(pmoe_trainer_model(training->trainer)).isa);
-    json_add_int(&json, "test_boards", training->given->boards);
-    json_add_int(&json, "test_seed", 1);
+    if (training->recipe.set == PMOE_CIFAR10) {
+        json_add_int(&json, "test_photographs", training->given->boards);
+    } else {
+        json_add_int(&json, "test_boards", training->given->boards);
+        json_add_int(&json, "test_seed", 1);
+    }
     json_add_number(&json, "accuracy", training->accuracy, 6);
     json_close_object(&json);
     return json.length;
@@ -190,25 +225,12 @@ static void report_batch(void *user, const pmoe_progress *now)
     progress_show(&training->progress, epochs / now->epochs, text);
 }
 
-static pmoe_status train_epochs(struct training *training, pmoe_error *error)
-{
-    const struct train_options *given = training->given;
-    while (!pmoe_trainer_done(training->trainer)) {
-        pmoe_progress now;
-        TRY(pmoe_trainer_epoch(training->trainer, report_batch, training, &now, error));
-        training->rows[training->row_count++] = (struct epoch_row){now.phase, now.loss, now.accuracy};
-        if (given->checkpoint && now.epoch % given->checkpoint_every == 0)
-            TRY(save_checkpoint(training, error));
-    }
-    return PMOE_OK;
-}
-
 static pmoe_status measure(struct training *training, pmoe_error *error)
 {
     struct pool *pool = NULL;
     TRY(pool_open((int32_t)training->given->threads, &pool, error));
-    struct accuracy_job job = {pmoe_trainer_model(training->trainer), training->test.digits, training->recipe.set, 1,
-                               (int32_t)training->given->boards};
+    struct accuracy_job job = {pmoe_trainer_model(training->trainer), data_dir_all(&training->test),
+                               training->recipe.set, 1, (int32_t)training->given->boards};
     struct accuracy found;
     pmoe_status status = accuracy_open(&job, pool, &found, error);
     if (status == PMOE_OK) {
@@ -219,15 +241,33 @@ static pmoe_status measure(struct training *training, pmoe_error *error)
     return status;
 }
 
+static pmoe_status train_epochs(struct training *training, pmoe_error *error)
+{
+    const struct train_options *given = training->given;
+    while (!pmoe_trainer_done(training->trainer)) {
+        pmoe_progress now;
+        TRY(pmoe_trainer_epoch(training->trainer, report_batch, training, &now, error));
+        struct epoch_row *row = &training->rows[training->row_count++];
+        *row = (struct epoch_row){now.phase, now.loss, now.accuracy, (double)NAN};
+        if (given->test_every && now.epoch % given->test_every == 0) {
+            TRY(measure(training, error));
+            row->test = training->accuracy;
+        }
+        if (given->checkpoint && now.epoch % given->checkpoint_every == 0)
+            TRY(save_checkpoint(training, error));
+    }
+    return PMOE_OK;
+}
+
 static pmoe_status train(struct training *training, pmoe_error *error)
 {
     const struct train_options *given = training->given;
     TRY(check_isa(given->isa, error));
-    TRY(data_dir_open(given->data, DATA_TRAIN, &training->train, error));
-    TRY(data_dir_open(given->data, DATA_TEST, &training->test, error));
+    TRY(data_dir_open(given->data, training->recipe.set, DATA_TRAIN, &training->train, error));
+    TRY(data_dir_open(given->data, training->recipe.set, DATA_TEST, &training->test, error));
     pmoe_options how = {.isa = given->isa};
-    TRY(pmoe_trainer_open(&training->recipe, training->train.digits, (int32_t)given->threads, &how, &training->trainer,
-                          error));
+    TRY(pmoe_trainer_open(&training->recipe, data_dir_all(&training->train), (int32_t)given->threads, &how,
+                          &training->trainer, error));
     if (given->resume)
         TRY(resume(training, error));
     size_t epochs = (size_t)training->recipe.epochs + (size_t)training->recipe.router_epochs;
@@ -242,7 +282,8 @@ static pmoe_status train(struct training *training, pmoe_error *error)
     TRY(measure(training, error));
     char card[1024];
     if (write_card(training, card, sizeof card) >= sizeof card)
-        return fail(error, PMOE_E_LIMIT, "%.100s: the path is too long for the model card", given->data);
+        return fail(error, PMOE_E_LIMIT, "%.100s: the path is too long for the model card",
+                    given->data ? given->data : "");
     return save_model(training, card, error);
 }
 
@@ -270,6 +311,8 @@ static void write_json(struct json_writer *json, const void *context)
         json_add_text(json, "phase", training->rows[i].phase);
         json_add_number(json, "loss", training->rows[i].loss, 6);
         json_add_number(json, "accuracy", training->rows[i].accuracy, 6);
+        if (training->given->test_every)
+            json_add_number(json, "test_accuracy", training->rows[i].test, 6);
         json_close_object(json);
     }
     json_close_array(json);
@@ -279,8 +322,9 @@ static void write_json(struct json_writer *json, const void *context)
 static void write_text(const struct training *training, struct output *out)
 {
     pmoe_info info = pmoe_model_info(pmoe_trainer_model(training->trainer));
-    output_add(out, "%s: accuracy %.2f%% on %lld test boards, %lld parameters, %lld multiply-adds an image\n",
-               info.name, training->accuracy, (long long)training->given->boards, (long long)info.parameters,
+    output_add(out, "%s: accuracy %.2f%% on %lld test %s, %lld parameters, %lld multiply-adds an image\n", info.name,
+               training->accuracy, (long long)training->given->boards,
+               training->recipe.set == PMOE_CIFAR10 ? "photographs" : "boards", (long long)info.parameters,
                (long long)info.multiply_adds);
     output_add(out, "%s: %zu bytes, after %.1f s\n", training->given->out, training->file_bytes, training->seconds);
 }
@@ -306,7 +350,7 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 const struct command command_train = {
     .name = "train",
     .operands = "RECIPE",
-    .summary = "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe",
+    .summary = "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, cifar-wrn",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_bytes = sizeof(struct train_options),

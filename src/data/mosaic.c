@@ -20,16 +20,6 @@
 
 #include <string.h>
 
-const char *pmoe_board_set_name(pmoe_board_set set)
-{
-    return set == PMOE_MOSAIC ? "mosaic" : set == PMOE_MOSAIC10 ? "mosaic10" : NULL;
-}
-
-int32_t pmoe_board_classes(pmoe_board_set set)
-{
-    return set == PMOE_MOSAIC ? 2 : 10;
-}
-
 enum { QUADRANTS = 4, HALF = PMOE_CELL / 2, PERMUTATIONS = 24 };
 
 /* Permutation number `rank` of 0..3 in lexicographic order. */
@@ -78,7 +68,7 @@ static int32_t draw_digit(const pmoe_digits *digits, struct random *random, int3
     return digits->by_label[first + (int32_t)random_below(random, (uint32_t)(end - first))];
 }
 
-static int32_t draw_clutter(const pmoe_digits *digits, pmoe_board_set set, struct random *random, uint8_t *cell)
+static int32_t draw_clutter(const pmoe_digits *digits, pmoe_set set, struct random *random, uint8_t *cell)
 {
     if (set == PMOE_MOSAIC) {
         int32_t digit = draw_digit(digits, random, 2, DIGIT_LABELS - 1);
@@ -101,7 +91,7 @@ static pmoe_status check_labels(const pmoe_digits *digits, pmoe_error *error)
     return PMOE_OK;
 }
 
-pmoe_status pmoe_board(const pmoe_digits *digits, pmoe_board_set set, uint64_t seed, uint64_t index, uint8_t *pixels,
+pmoe_status pmoe_board(const pmoe_digits *digits, pmoe_set set, uint64_t seed, uint64_t index, uint8_t *pixels,
                        pmoe_board_truth *truth, pmoe_error *error)
 {
     if (!digits || !pixels)

@@ -3,6 +3,7 @@
  * No memory is taken: each target pixel sums its own rectangle of the source.  Leaves out: decoding (picture.c) and
  * turning by EXIF orientation (jpeg.c; browsers do it on decoding). */
 #include "../base/error.h"
+#include "crop.h"
 #include "span.h"
 
 enum {
@@ -10,29 +11,10 @@ enum {
     LUMA_WHITE = 255 * LUMA_SCALE /* below 2^26 */
 };
 
-struct crop {
-    int32_t x, y, width, height;
-};
-
 /* Luma of one straight-alpha pixel over black, in units of 1 / LUMA_SCALE grey levels: exact. */
 static inline uint32_t luma(const uint8_t *rgba)
 {
     return (299u * rgba[0] + 587u * rgba[1] + 114u * rgba[2]) * rgba[3];
-}
-
-/* The largest centred part of a picture that has the target's aspect, to the nearest whole pixel. */
-static struct crop centre_crop(int32_t width, int32_t height, int32_t out_width, int32_t out_height)
-{
-    struct crop crop = {0, 0, width, height};
-    if ((int64_t)width * out_height > (int64_t)height * out_width)
-        crop.width = (int32_t)(((int64_t)height * out_width + out_height / 2) / out_height);
-    else
-        crop.height = (int32_t)(((int64_t)width * out_height + out_width / 2) / out_width);
-    crop.width = crop.width < 1 ? 1 : crop.width > width ? width : crop.width;
-    crop.height = crop.height < 1 ? 1 : crop.height > height ? height : crop.height;
-    crop.x = (width - crop.width) / 2;
-    crop.y = (height - crop.height) / 2;
-    return crop;
 }
 
 /* Are more than half of the outermost pixels in the lighter half of the scale? */
@@ -63,11 +45,6 @@ static uint64_t row_sum(const uint8_t *row, const struct span *columns)
     return sum + columns->body * inner + (uint64_t)columns->tail * luma(at + (size_t)(columns->count - 1) * 4);
 }
 
-static struct span span_of(int32_t from, int32_t to, int32_t index)
-{
-    return from < to ? span_repeat(from, to, index) : span_average(from, to, index);
-}
-
 static void resample(const uint8_t *rgba, int32_t width, struct crop crop, int32_t out_width, int32_t out_height,
                      int inverted, uint8_t *grey)
 {
@@ -89,27 +66,15 @@ static void resample(const uint8_t *rgba, int32_t width, struct crop crop, int32
     }
 }
 
-static pmoe_status check_side(const char *what, int32_t side, pmoe_error *error)
-{
-    if (side < 1)
-        return fail(error, PMOE_E_ARGUMENT, "board: %s must be at least 1, found %d", what, (int)side);
-    if (side > IMAGE_MAX_SIDE)
-        return fail(error, PMOE_E_LIMIT, "board: %s must be at most %d, found %d", what, IMAGE_MAX_SIDE, (int)side);
-    return PMOE_OK;
-}
-
 pmoe_status pmoe_board_from_rgba(const uint8_t *rgba, int32_t width, int32_t height, int32_t out_width,
                                  int32_t out_height, uint8_t *grey, int32_t *inverted, pmoe_error *error)
 {
     if (!rgba || !grey)
         return fail(error, PMOE_E_ARGUMENT, "board: %s is NULL", rgba ? "the output" : "the picture");
-    TRY(check_side("picture width", width, error));
-    TRY(check_side("picture height", height, error));
-    TRY(check_side("board width", out_width, error));
-    TRY(check_side("board height", out_height, error));
+    TRY(crop_check("board", width, height, out_width, out_height, error));
 
     int light = ring_is_light(rgba, width, height);
-    struct crop crop = centre_crop(width, height, out_width, out_height);
+    struct crop crop = crop_centre(width, height, out_width, out_height);
     resample(rgba, width, crop, out_width, out_height, light, grey);
     if (inverted)
         *inverted = light;

@@ -34,6 +34,12 @@ static inline struct span span_repeat(int32_t from, int32_t to, int32_t index)
     return (struct span){(2 * index + 1) * from / (2 * to), 1, (uint32_t)from, 0, 0};
 }
 
+/* Averages of a larger source, repetitions of a smaller one. */
+static inline struct span span_of(int32_t from, int32_t to, int32_t index)
+{
+    return from < to ? span_repeat(from, to, index) : span_average(from, to, index);
+}
+
 /* Weight of source pixel first + k. */
 static inline uint32_t span_weight(const struct span *span, int32_t k)
 {

@@ -167,6 +167,9 @@ enum {
     brief_scale_shift = 20,
     brief_axpy = 20,
     brief_register_rounds = 6,
+    brief_conv_gradient = CHECK_HEIGHTS * 7,
+    brief_centred_sum = 20,
+    brief_scale_two = 20,
 };
 
 /* A kernel in the list without a check_ function and a brief_ count above does not compile. */

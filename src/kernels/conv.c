@@ -128,6 +128,19 @@ double conv_error_bound(const struct kernels *kernels, const struct conv *conv)
 
 /* ---- The call ---- */
 
+struct conv_shape conv_direct_shape(const struct conv *conv, const int32_t *table, const float *zeros)
+{
+    const int32_t pixels = conv->out_high * conv->out_wide;
+    return (struct conv_shape){.pixels = pixels,
+                               .taps = conv->kernel * (conv->kernel / tap_pixels(conv)),
+                               .channels = tap_channels(conv),
+                               .outs = conv->outs,
+                               .at = table,
+                               .zeros = zeros,
+                               .y_pixel = conv->outs,
+                               .y_image = (ptrdiff_t)pixels * conv->outs};
+}
+
 struct direct {
     const struct kernels *kernels;
     const struct conv_call *call;
@@ -178,14 +191,7 @@ void conv_run(const struct kernels *kernels, const struct conv_call *call, struc
     }
     struct direct direct = {.kernels = kernels,
                             .call = call,
-                            .shape = {.pixels = pixels,
-                                      .taps = conv->kernel * (conv->kernel / tap_pixels(conv)),
-                                      .channels = tap_channels(conv),
-                                      .outs = conv->outs,
-                                      .at = call->table,
-                                      .zeros = call->panels + panels_count(kernels, conv),
-                                      .y_pixel = conv->outs,
-                                      .y_image = (ptrdiff_t)pixels * conv->outs}};
+                            .shape = conv_direct_shape(conv, call->table, call->panels + panels_count(kernels, conv))};
     const int32_t most_images = MOST_POSITIONS / pixels ? MOST_POSITIONS / pixels : 1;
     for (int32_t images; direct.first_image < call->images; direct.first_image += images) {
         images = call->images - direct.first_image < most_images ? call->images - direct.first_image : most_images;

@@ -61,6 +61,11 @@ struct conv_call {
 /* The result does not depend on the number of threads; pool may be NULL. */
 void conv_run(const struct kernels *kernels, const struct conv_call *call, struct pool *pool);
 
+/* What conv_forward and conv_gradient are told of a convolution that is carried out directly: its table, filled for the
+ * algorithm CONV_DIRECT, and zeros, as many as the shape's channels (at most kernel * channels).  Maps of y lie one
+ * behind the other. */
+struct conv_shape conv_direct_shape(const struct conv *conv, const int32_t *table, const float *zeros);
+
 /* How far an output may be from the exact one, as a multiple of FLT_EPSILON times the sum of the absolute values of its
  * products, bias and addend.  In Winograd's algorithms each pixel of a channel counts there as the largest of that
  * channel in the output's tile, (m + 2) x (m + 2) pixels (winograd.h). */

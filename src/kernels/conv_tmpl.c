@@ -19,22 +19,7 @@
 #include "split.h"
 #include "tmpl.h"
 
-/* Pixels of a tile of so many vectors of outputs: its sums, the fewer of inputs and weights, and one of the other kind
- * must fit the registers. */
-#define FITS(P, O) ((P) * (O) + ((P) < (O) ? (P) : (O)) + 1 <= VF_CONV_REGISTERS && (P) <= VF_CONV_PIXELS)
-#define TILE_PIXELS(O)                                                                                                 \
-    (FITS(12, O)   ? 12                                                                                                \
-     : FITS(11, O) ? 11                                                                                                \
-     : FITS(10, O) ? 10                                                                                                \
-     : FITS(9, O)  ? 9                                                                                                 \
-     : FITS(8, O)  ? 8                                                                                                 \
-     : FITS(7, O)  ? 7                                                                                                 \
-     : FITS(6, O)  ? 6                                                                                                 \
-     : FITS(5, O)  ? 5                                                                                                 \
-     : FITS(4, O)  ? 4                                                                                                 \
-     : FITS(3, O)  ? 3                                                                                                 \
-     : FITS(2, O)  ? 2                                                                                                 \
-                   : 1)
+#include "conv_tile.h"
 
 enum {
     MOST_SUMS = VF_CONV_REGISTERS,
@@ -178,7 +163,6 @@ INLINE void tile(const int P, const int O, const struct call *call, const struct
     X(1, O) X(2, O) X(3, O) X(4, O) X(5, O) X(6, O) X(7, O) X(8, O) X(9, O) X(10, O) X(11, O) X(12, O)
 #define EACH_SHAPE(X)                                                                                                  \
     EACH_PIXELS(X, 1) EACH_PIXELS(X, 2) EACH_PIXELS(X, 3) EACH_PIXELS(X, 4) EACH_PIXELS(X, 5) EACH_PIXELS(X, 6)
-_Static_assert(VF_CONV_PIXELS <= 12 && VF_CONV_VECS <= 6, "shapes up to 12 x 6 are listed");
 
 EACH_SHAPE(TILES)
 

@@ -87,4 +87,32 @@ K(axpy, (float *y, float a, const float *x, size_t count))
  *     sum over i < sums of v(i, rounds),   v(i, 0) = 16 i + j,   v(i, r + 1) = v(i, r) / 2 + 1 */
 K(register_rounds, (float *y, int64_t rounds, int32_t sums))
 
+/* ---- Training, natively only: wasm modules infer and hold none of these ---- */
+#if !defined(__wasm__)
+
+/* The gradient of conv_forward by the weights, summed over images and their pixels in order:
+ *
+ *     dw[(t * channels + c) * outs + o] += sum over i, p of x[i][at[p * taps + t] + c] * dy[i * y_image + p * y_pixel +
+ * o]
+ *
+ * x, at and zeros as in conv_forward, dy laid out as its y; outputs lie innermost, unlike in the files. */
+K(conv_gradient, (float *dw, const float *const *x, int32_t images, const struct conv_shape *shape, const float *dy))
+
+/* Products of two centred maps by channel, over rows in order:
+ *
+ *     y[c] = sum over i of (a[i * count + c] - a_mean[c]) * (b[i * count + c] - b_mean[c])     a and b may be the same
+ */
+K(centred_sum,
+  (float *y, const float *a, const float *a_mean, const float *b, const float *b_mean, int32_t rows, int32_t count))
+
+/* A batch norm's gradient by its input, an affine map by channel of two maps:
+ *
+ *     y[i * count + c] = by_a[c] * a[i * count + c] + by_b[c] * b[i * count + c] + shift[c] + add[i * count + c]
+ *
+ * add laid out as y, and may be y; or NULL */
+K(scale_two, (float *y, const float *a, const float *by_a, const float *b, const float *by_b, const float *shift,
+              const float *add, int32_t rows, int32_t count))
+
+#endif
+
 #undef K

@@ -178,6 +178,10 @@ static void forward_conv(pmoe_run *run, int32_t at, int32_t images)
 
 static void forward_norm(pmoe_run *run, int32_t at, int32_t images)
 {
+    if (run->norm) {
+        run->norm(run->norm_context, at, images);
+        return;
+    }
     const struct layer_plan *plan = &run->model->plan[at];
     struct shape shape = run->model->graph.layer[at].shape;
     size_t norm = (size_t)matrix_of(run, at) * (size_t)shape.c;

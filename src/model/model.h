@@ -70,6 +70,10 @@ void tensor_to_file(const struct graph *graph, int32_t tensor, const float *valu
 /* Put new values of one layer in place, in memory's order.  bias is ignored where the plan has none. */
 void model_pack(pmoe_model *model, int32_t layer, const float *weight, const float *bias);
 
+/* A batch norm as an affine map by channel, y = scale * x + shift; scale may be `variance` itself and shift `mean`. */
+void norm_affine(const float *gamma, const float *beta, const float *mean, const float *variance, float epsilon,
+                 size_t count, float *scale, float *shift);
+
 /* All weights of a file, whose tensors must be the layers' tensors. */
 struct safetensors;
 PMOE_MUST_USE pmoe_status model_load_weights(pmoe_model *model, const struct safetensors *view, pmoe_error *error);
@@ -100,6 +104,9 @@ struct pmoe_run {
     float *scratch;          /* of convolutions; in own_scratch once threads need more than one does */
     size_t scratch_floats;
     void *own_scratch;
+    /* Training's batch norms, whose statistics are those of the images under way; NULL: the stored ones. */
+    void (*norm)(void *context, int32_t layer, int32_t images);
+    void *norm_context;
     float *by_patch;     /* router scores as the kernel leaves them, [now * n][k] */
     const float *images; /* of the part under way; afterwards of the last one */
     int32_t expert;      /* under way; its outputs begin at this row of the group's */

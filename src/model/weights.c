@@ -124,8 +124,17 @@ static pmoe_status check_no_extra(const struct graph *graph, const struct safete
 
 /* ---- Loading ---- */
 
-/* Scale and shift of a batch norm, [experts][channels] each: y = scale * x + shift.  variance becomes scale, mean
- * shift. */
+void norm_affine(const float *gamma, const float *beta, const float *mean, const float *variance, float epsilon,
+                 size_t count, float *scale, float *shift)
+{
+    for (size_t i = 0; i < count; i++) {
+        double factor = (double)gamma[i] / sqrt((double)variance[i] + (double)epsilon);
+        shift[i] = (float)((double)beta[i] - (double)mean[i] * factor);
+        scale[i] = (float)factor;
+    }
+}
+
+/* Scale and shift of a batch norm, [experts][channels] each. */
 static pmoe_status load_norm(const struct graph *graph, int32_t norm, const struct safetensors *view, float *scale,
                              float *shift, float *scratch, pmoe_error *error)
 {
@@ -136,15 +145,11 @@ static pmoe_status load_norm(const struct graph *graph, int32_t norm, const stru
     TRY(load_tensor(graph, layer->bias, view, beta, error));
     TRY(load_tensor(graph, layer->mean, view, shift, error));
     TRY(load_tensor(graph, layer->variance, view, scale, error));
-    for (size_t i = 0; i < count; i++) {
-        double spread = (double)scale[i] + (double)layer->epsilon;
-        if (!(spread > 0))
+    for (size_t i = 0; i < count; i++)
+        if (!((double)scale[i] + (double)layer->epsilon > 0))
             return fail(error, PMOE_E_FORMAT, "tensor \"%s\": element %zu is %g, expected a variance of 0 or more",
                         graph->tensor[layer->variance].name, i, (double)scale[i]);
-        double factor = (double)gamma[i] / sqrt(spread);
-        shift[i] = (float)((double)beta[i] - (double)shift[i] * factor);
-        scale[i] = (float)factor;
-    }
+    norm_affine(gamma, beta, shift, scale, layer->epsilon, count, scale, shift);
     return PMOE_OK;
 }
 

@@ -3,16 +3,15 @@
 
 #include "../base/error.h"
 #include "../base/memory.h"
+#include "../data/source.h"
 
 #include <string.h>
-
-enum { BOARD_PIXELS = PMOE_BOARD * PMOE_BOARD };
 
 /* What one thread needs and counts. */
 struct worker {
     pmoe_run *run;
-    uint8_t *pixels; /* [BOARD_PIXELS] */
-    float *images;   /* [ACCURACY_BATCH][BOARD_PIXELS] */
+    uint8_t *pixels; /* of one sample */
+    float *images;   /* [ACCURACY_BATCH] of them */
     float *logits;   /* [ACCURACY_BATCH][outputs] */
     float *probabilities;
     struct accuracy counts; /* its own arrays */
@@ -22,7 +21,8 @@ struct worker {
 
 struct evaluation {
     const struct accuracy_job *job;
-    pmoe_info info;
+    struct source source;
+    pmoe_info info;         /* experts 0 unless they are counted */
     struct worker *workers; /* [threads] */
     int32_t threads;
 };
@@ -60,11 +60,12 @@ static struct accuracy counts_at(int32_t *at, const pmoe_info *info)
     return counts;
 }
 
-static void lay_out_worker(struct worker *worker, const pmoe_info *info, struct arena *arena)
+static void lay_out_worker(struct worker *worker, const struct evaluation *evaluation, struct arena *arena)
 {
-    size_t counts = counts_size(info);
-    worker->pixels = arena_take(arena, BOARD_PIXELS);
-    worker->images = arena_take(arena, (size_t)ACCURACY_BATCH * BOARD_PIXELS * sizeof(float));
+    const pmoe_info *info = &evaluation->info;
+    size_t counts = counts_size(info), pixels = source_pixels(&evaluation->source);
+    worker->pixels = arena_take(arena, pixels);
+    worker->images = arena_take(arena, (size_t)ACCURACY_BATCH * pixels * sizeof(float));
     worker->logits = arena_take(arena, (size_t)ACCURACY_BATCH * (size_t)info->outputs * sizeof(float));
     worker->probabilities = arena_take(arena, (size_t)info->classes * sizeof(float));
     int32_t *at = arena_take(arena, counts * sizeof *at);
@@ -76,42 +77,43 @@ static void lay_out_worker(struct worker *worker, const pmoe_info *info, struct 
 
 /* ---- Counting ---- */
 
-static void count_routing(struct accuracy *counts, pmoe_routing routing, const pmoe_board_truth *truth)
+static void count_routing(struct accuracy *counts, pmoe_routing routing, int32_t label, int32_t patch)
 {
-    int32_t *places = counts->places + (size_t)truth->label * (size_t)counts->experts * (size_t)counts->kept;
+    int32_t *places = counts->places + (size_t)label * (size_t)counts->experts * (size_t)counts->kept;
     const int32_t *picks = routing.picks;
     int32_t by_any = 0;
     for (int32_t s = 0; s < routing.experts; s++, places += routing.kept, picks += routing.kept)
         for (int32_t r = 0; r < routing.kept; r++)
-            if (picks[r] == truth->patch) {
+            if (picks[r] == patch) {
                 places[r]++;
                 by_any = 1;
             }
-    counts->kept_by_any[truth->label] += by_any;
+    counts->kept_by_any[label] += by_any;
 }
 
 static pmoe_status count_batch(const struct evaluation *evaluation, struct worker *worker, int32_t first, int32_t batch)
 {
     const struct accuracy_job *job = evaluation->job;
-    pmoe_board_truth truths[ACCURACY_BATCH];
+    size_t pixels = source_pixels(&evaluation->source);
+    int32_t labels[ACCURACY_BATCH], patches[ACCURACY_BATCH];
     for (int32_t i = 0; i < batch; i++) {
-        TRY(pmoe_board(job->digits, job->set, job->seed, (uint64_t)(first + i), worker->pixels, &truths[i],
-                       &worker->why));
-        pmoe_bytes_to_floats(worker->pixels, BOARD_PIXELS, worker->images + (size_t)i * BOARD_PIXELS);
+        TRY(source_sample(&evaluation->source, (uint64_t)(first + i), worker->pixels, &labels[i], &patches[i],
+                          &worker->why));
+        pmoe_bytes_to_floats(worker->pixels, pixels, worker->images + (size_t)i * pixels);
     }
     pmoe_status status = pmoe_forward(worker->run, worker->images, batch, worker->logits);
     if (status != PMOE_OK)
-        return fail(&worker->why, status, "board %d: %s", first, pmoe_status_name(status));
+        return fail(&worker->why, status, "sample %d: %s", first, pmoe_status_name(status));
     struct accuracy *counts = &worker->counts;
     for (int32_t i = 0; i < batch; i++) {
         const float *logits = worker->logits + (size_t)i * (size_t)evaluation->info.outputs;
-        int32_t right = pmoe_probabilities(job->model, logits, worker->probabilities) == truths[i].label;
+        int32_t right = pmoe_probabilities(job->model, logits, worker->probabilities) == labels[i];
         counts->boards++;
         counts->correct += right;
-        counts->class_boards[truths[i].label]++;
-        counts->class_correct[truths[i].label] += right;
+        counts->class_boards[labels[i]]++;
+        counts->class_correct[labels[i]] += right;
         if (counts->experts)
-            count_routing(counts, pmoe_run_routing(worker->run, i), &truths[i]);
+            count_routing(counts, pmoe_run_routing(worker->run, i), labels[i], patches[i]);
     }
     return PMOE_OK;
 }
@@ -141,20 +143,26 @@ static pmoe_status first_failure(const struct evaluation *evaluation, pmoe_error
 
 /* ---- The whole ---- */
 
-static pmoe_status check_job(const struct accuracy_job *job, const pmoe_info *info, pmoe_error *error)
+static pmoe_status check_job(const struct accuracy_job *job, struct source *source, pmoe_info *info, pmoe_error *error)
 {
-    int32_t classes = pmoe_board_classes(job->set);
-    if (info->height != PMOE_BOARD || info->width != PMOE_BOARD || info->channels != 1)
-        return fail(error, PMOE_E_ARGUMENT, "model \"%s\": boards are %d x %d x 1, its input is %d x %d x %d",
-                    info->name, PMOE_BOARD, PMOE_BOARD, info->height, info->width, info->channels);
+    TRY(source_open(job->set, job->data, job->seed, source, error));
+    int32_t classes = pmoe_set_classes(job->set);
+    if (info->height != source->height || info->width != source->width || info->channels != source->channels)
+        return fail(error, PMOE_E_ARGUMENT, "model \"%s\": samples of %s are %d x %d x %d, its input is %d x %d x %d",
+                    info->name, pmoe_set_name(job->set), source->height, source->width, source->channels, info->height,
+                    info->width, info->channels);
     if (info->classes != classes)
         return fail(error, PMOE_E_ARGUMENT, "model \"%s\": the set has %d classes, the model %d", info->name, classes,
                     info->classes);
+    if (job->set == PMOE_CIFAR10)
+        info->experts = info->kept = 0;
     if (info->experts && info->patches_high * info->patches_wide != PMOE_CELLS)
         return fail(error, PMOE_E_ARGUMENT, "model \"%s\": boards have %d cells, it routes %d patches", info->name,
                     PMOE_CELLS, info->patches_high * info->patches_wide);
     if (job->boards < 1)
-        return fail(error, PMOE_E_ARGUMENT, "expected at least one board, found %d", job->boards);
+        return fail(error, PMOE_E_ARGUMENT, "expected at least one sample, found %d", job->boards);
+    if (source->count && job->boards > source->count)
+        return fail(error, PMOE_E_ARGUMENT, "there are %d photographs, %d were asked for", source->count, job->boards);
     return PMOE_OK;
 }
 
@@ -180,9 +188,9 @@ static pmoe_status evaluate(struct evaluation *evaluation, struct pool *pool, st
 pmoe_status accuracy_open(const struct accuracy_job *job, struct pool *pool, struct accuracy *accuracy,
                           pmoe_error *error)
 {
-    struct evaluation evaluation = {job, pmoe_model_info(job->model), NULL, pool_threads(pool)};
+    struct evaluation evaluation = {.job = job, .info = pmoe_model_info(job->model), .threads = pool_threads(pool)};
     const pmoe_info *info = &evaluation.info;
-    TRY(check_job(job, info, error));
+    TRY(check_job(job, &evaluation.source, &evaluation.info, error));
     pmoe_allocator allocator = allocator_or_malloc(NULL);
     size_t counts_bytes = counts_size(info) * sizeof(int32_t);
     struct arena arena = {NULL, 0, 0};
@@ -190,16 +198,16 @@ pmoe_status accuracy_open(const struct accuracy_job *job, struct pool *pool, str
     arena_take(&arena, (size_t)evaluation.threads * sizeof *evaluation.workers);
     struct worker counting;
     for (int32_t i = 0; i < evaluation.threads; i++)
-        lay_out_worker(&counting, info, &arena);
+        lay_out_worker(&counting, &evaluation, &arena);
     if (!block || !arena_open(&arena, arena.used, &allocator, &scratch)) {
         allocator_give(&allocator, block);
-        return fail(error, PMOE_E_MEMORY, "evaluation: no memory for the boards of %d threads (%zu bytes)",
+        return fail(error, PMOE_E_MEMORY, "evaluation: no memory for the samples of %d threads (%zu bytes)",
                     evaluation.threads, arena.used);
     }
     evaluation.workers = arena_take(&arena, (size_t)evaluation.threads * sizeof *evaluation.workers);
     for (int32_t i = 0; i < evaluation.threads; i++) {
         evaluation.workers[i] = (struct worker){.failed_task = -1};
-        lay_out_worker(&evaluation.workers[i], info, &arena);
+        lay_out_worker(&evaluation.workers[i], &evaluation, &arena);
     }
     memset(block, 0, counts_bytes);
     struct accuracy found = counts_at(block, info);

@@ -1,4 +1,5 @@
-/* How often a model is right on freshly composed boards, and how often its routers see what matters.
+/* How often a model is right on freshly composed boards or on photographs, and on boards how often its routers see
+ * what matters.
  *
  * Counted for every class and expert is which place the discriminative patch has in the expert's ranking.  Paper 1's
  * Fig 8 counts boards where its class's router has it at any of the l places, Fig 9 those where it has the first, the
@@ -12,14 +13,15 @@
 enum { ACCURACY_BATCH = 64 }; /* boards per task */
 
 struct accuracy_job {
-    const pmoe_model *model; /* of 112 x 112 x 1 boards and as many classes as the set has */
-    const pmoe_digits *digits;
-    pmoe_board_set set;
+    const pmoe_model *model; /* of the shape and as many classes as the set has */
+    pmoe_data data;
+    pmoe_set set;
     uint64_t seed;
-    int32_t boards; /* numbers 0 .. boards-1 of the sequence */
+    int32_t boards; /* samples 0 .. boards-1 of the set */
 };
 
-/* All counts of boards; arrays live in `block`.  Dense models: experts and kept 0. */
+/* All counts of boards or photographs; arrays live in `block`.  Dense models, and photographs, of which nobody knows
+ * the discriminative patch: experts and kept 0. */
 struct accuracy {
     int32_t boards, correct;
     int32_t classes, experts, kept;

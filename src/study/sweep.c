@@ -49,8 +49,8 @@ static pmoe_status train_and_judge(const struct sweep *sweep, struct trial *tria
     pmoe_progress progress;
     while (!pmoe_trainer_done(trainer))
         TRY(pmoe_trainer_epoch(trainer, NULL, NULL, &progress, error));
-    struct accuracy_job job = {pmoe_trainer_model(trainer), sweep->test, trial->recipe.set, sweep->test_seed,
-                               sweep->test_boards};
+    struct accuracy_job job = {
+        pmoe_trainer_model(trainer), {sweep->test, NULL}, trial->recipe.set, sweep->test_seed, sweep->test_boards};
     struct accuracy found;
     TRY(accuracy_open(&job, NULL, &found, error));
     keep_result(trial, &found);
@@ -67,7 +67,7 @@ static void trial_task(void *context, int32_t index, int32_t worker)
     pmoe_error *why = &state->why[state->order[index]];
     double start = sweep->clock_ns ? sweep->clock_ns() : 0;
     pmoe_trainer *trainer;
-    pmoe_status status = pmoe_trainer_open(&trial->recipe, sweep->train, 1, NULL, &trainer, why);
+    pmoe_status status = pmoe_trainer_open(&trial->recipe, (pmoe_data){.digits = sweep->train}, 1, NULL, &trainer, why);
     if (status == PMOE_OK)
         status = train_and_judge(sweep, trial, trainer, why);
     why->status = status;

@@ -1,38 +1,71 @@
 /* Backward passes: gradients by activations and by weights, a function a layer type.
  *
  * A lane is one run with the gradients of everything it computed; images of a batch are dealt out to lanes, lanes to
- * threads.  Gradients by weights are then summed over the lanes in order, split over threads by outputs, so that no
- * bit depends on how many threads there are. */
+ * threads.  Gradients by weights are either summed over the lanes' images in order afterwards, split over threads by
+ * outputs, or each lane's own are taken on the way, while what they are made of is in a cache, and summed in order of
+ * the lanes: no bit depends on how many threads there are.
+ *
+ * A batch norm's statistics are those of its lane, as in training on several devices (Goyal et al. 2017, sec. 2.3;
+ * small parts generalise at least as well: Hoffer et al. 2017, "ghost batch norm").  One that reads the image itself is
+ * the normalisation of a data set: it keeps the statistics it was given. */
 #ifndef PMOE_TRAIN_BACKWARD_H
 #define PMOE_TRAIN_BACKWARD_H
 
 #include "../model/model.h"
+#include "conv_backward.h"
+#include "norm.h"
+
+/* What all lanes share: weights as convolutions want them on the way back. */
+struct backward {
+    const pmoe_model *model;
+    void *block;
+    struct conv_backward conv[GRAPH_MAX_LAYERS];
+};
+
+/* The model must have been made with MODEL_KEEP_ALL. */
+PMOE_MUST_USE pmoe_status backward_open(const pmoe_model *model, struct backward *backward, pmoe_error *error);
+void backward_close(struct backward *backward);
+void backward_pack(struct backward *backward, int32_t layer, const float *weight); /* new weights of one layer */
 
 struct lane {
     pmoe_run *run;
+    const struct backward *backward;
     void *block;
     float *images;                    /* [max_batch][h][w][c], for the caller to fill */
     float *logits;                    /* [max_batch][outputs] */
     float *doutput[GRAPH_MAX_LAYERS]; /* gradient by each layer's output, laid out as run_output */
     float *dgates[GRAPH_MAX_LAYERS];  /* groups: [batch][k][l] */
     float *dscores[GRAPH_MAX_LAYERS]; /* routers: [batch][k][n] */
+    uint8_t begun[GRAPH_MAX_LAYERS];  /* 1: doutput has something to add to */
+    struct norm norm[GRAPH_MAX_LAYERS];
+    const float **rows; /* pointers for one call */
+    float *scratch;     /* of convolutions */
+    float *const *weights;
+    float *const *gradients;
+    struct backward_scratch {
+        const float **rows; /* [backward_scratch_rows] */
+        float *dy;          /* as many */
+    } gathered;             /* row pointers and output gradients of a weight gradient that had to be gathered */
 };
 
-/* The model must have been made with MODEL_KEEP_ALL. */
-PMOE_MUST_USE pmoe_status lane_open(const pmoe_model *model, int32_t max_batch, struct lane *lane, pmoe_error *error);
+PMOE_MUST_USE pmoe_status lane_open(const struct backward *backward, int32_t max_batch, struct lane *lane,
+                                    pmoe_error *error);
 void lane_close(struct lane *lane);
 
-/* After a forward pass: zero all gradients, so that the loss can write the last layer's. */
+/* A batch norm whose statistics and weights training leaves alone. */
+int norm_is_fixed(const struct graph *graph, int32_t layer);
+
+/* From lane->images to lane->logits.  weights: a pointer per row of the tensor table, memory's order. */
+void lane_forward(struct lane *lane, int32_t images, float *const *weights);
+
+/* Then: forget all gradients, so that the loss can write the last layer's. */
 void lane_clear(struct lane *lane);
 
-/* From the last layer's doutput to everyone's.  weights: a pointer per row of the tensor table, memory's order. */
-void lane_backward(struct lane *lane, float *const *weights);
+/* From the last layer's doutput to everyone's; gradients, likewise a pointer per row, becomes those of the lane's
+ * images by the weights, of all layers but fixed norms, and where there is no gradient, at the rows of a norm's mean
+ * and variance, what these were in the lane; or is NULL: nobody wants them now. */
+void lane_backward(struct lane *lane, float *const *gradients);
 
-/* Row pointers and output gradients of a weight gradient that had to be gathered. */
-struct backward_scratch {
-    const float **rows; /* [backward_scratch_rows] */
-    float *dy;          /* as many */
-};
 size_t backward_scratch_rows(const pmoe_model *model, int32_t max_batch);
 
 /* gradient [outs_count][row] += of outputs first .. first + count - 1 of one matrix (an expert, or 0) of a layer, in

@@ -12,7 +12,7 @@ static struct loss logistic(float logit, int32_t label, float scale, float *dlog
     return (struct loss){(margin > 0 ? 0 : -margin) + log1p(tail), (logit > 0) == (label != 0)};
 }
 
-struct loss loss_of(const float *logits, int32_t outputs, int32_t label, float scale, float *dlogits)
+struct loss loss_of(const float *logits, int32_t outputs, int32_t label, float smoothing, float scale, float *dlogits)
 {
     if (outputs == 1)
         return logistic(logits[0], label, scale, dlogits);
@@ -25,7 +25,15 @@ struct loss loss_of(const float *logits, int32_t outputs, int32_t label, float s
         sum += exp((double)logits[c] - (double)logits[best]);
     for (int32_t c = 0; dlogits && c < outputs; c++) {
         double probability = exp((double)logits[c] - (double)logits[best]) / sum;
-        dlogits[c] = (float)((double)scale * (probability - (c == label)));
+        double wanted = (1 - (double)smoothing) * (c == label) + (double)smoothing / outputs;
+        dlogits[c] = (float)((double)scale * (probability - wanted));
     }
-    return (struct loss){log(sum) - ((double)logits[label] - (double)logits[best]), best == label};
+    double loss = log(sum) - ((double)logits[label] - (double)logits[best]);
+    if (smoothing > 0) {
+        double all = 0;
+        for (int32_t c = 0; c < outputs; c++)
+            all += log(sum) - ((double)logits[c] - (double)logits[best]);
+        loss = (1 - (double)smoothing) * loss + (double)smoothing / outputs * all;
+    }
+    return (struct loss){loss, best == label};
 }

@@ -10,7 +10,8 @@ struct loss {
 };
 
 /* outputs == 1: the logistic loss log(1 + exp(-y f)) of eq. 2 with y = +1 for label 1, -1 for label 0.  More: softmax
- * cross-entropy.  dlogits [outputs] = scale * gradient; NULL to skip. */
-struct loss loss_of(const float *logits, int32_t outputs, int32_t label, float scale, float *dlogits);
+ * cross-entropy, of the label and, to the share `smoothing`, of all classes alike.  dlogits [outputs] = scale *
+ * gradient; NULL to skip. */
+struct loss loss_of(const float *logits, int32_t outputs, int32_t label, float smoothing, float scale, float *dlogits);
 
 #endif

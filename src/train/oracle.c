@@ -474,15 +474,30 @@ static void oracle_whole(struct oracle *oracle, int32_t at)
     }
 }
 
-void oracle_forward(struct oracle *oracle, const double *const *tensors, const double *image)
+void oracle_begin(struct oracle *oracle, const double *const *tensors, const double *image)
 {
     oracle->tensors = tensors;
     oracle->margin = INFINITY;
     for (size_t i = 0; i < image_count(oracle->graph); i++)
         oracle->input[i] = (struct number){image[i], 0, 0};
+}
+
+void oracle_layer(struct oracle *oracle, int32_t layer)
+{
+    oracle_whole(oracle, layer);
+}
+
+double oracle_value(const struct oracle *oracle, int32_t layer, size_t index)
+{
+    return oracle->output[layer][index].value;
+}
+
+void oracle_forward(struct oracle *oracle, const double *const *tensors, const double *image)
+{
+    oracle_begin(oracle, tensors, image);
     for (int32_t i = 0; i <= oracle->graph->last; i++)
         if (oracle->graph->layer[i].group < 0)
-            oracle_whole(oracle, i);
+            oracle_layer(oracle, i);
 }
 
 static const struct number *logit_number(const struct oracle *oracle, int32_t index)

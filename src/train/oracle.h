@@ -16,6 +16,12 @@ void oracle_close(struct oracle **oracle);
 /* One image.  tensors: a pointer per row of the tensor table, in memory's order ([..][patch][patch][channels]). */
 void oracle_forward(struct oracle *oracle, const double *const *tensors, const double *image);
 
+/* The same in steps, so that a test can do something between layers: begin, then each layer that is in no group, in
+ * order.  oracle_value: float `index` of what a layer made of it. */
+void oracle_begin(struct oracle *oracle, const double *const *tensors, const double *image);
+void oracle_layer(struct oracle *oracle, int32_t layer);
+double oracle_value(const struct oracle *oracle, int32_t layer, size_t index);
+
 double oracle_logit(const struct oracle *oracle, int32_t index);
 /* Any float evaluation with this routing lies within: sum over terms of (terms + 2) * FLT_EPSILON * |term|, carried
  * through the layers.  Safe, and hundreds of times wider than what happens. */

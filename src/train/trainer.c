@@ -1,15 +1,15 @@
-/* Stochastic gradient descent over composed boards: papers A2, B1. */
+/* Stochastic gradient descent over the samples of a source: papers A2, B1. */
 #include "trainer.h"
 
 #include "../base/error.h"
 #include "../base/random.h"
 #include "recipe.h"
 
-#include <assert.h>
 #include <math.h>
 #include <string.h>
 
-enum { BOARD_PIXELS = PMOE_BOARD * PMOE_BOARD };
+/* By how much a step moves a norm's stored statistics towards its batch's (PyTorch's "momentum"). */
+static const float TRAINER_FOLLOW = 0.1f;
 
 /* ---- Opening ---- */
 
@@ -17,7 +17,7 @@ static int32_t count_jobs(const pmoe_trainer *trainer, struct job *jobs)
 {
     const struct graph *graph = trainer->graph;
     int32_t count = 0;
-    for (int32_t i = 0; i < graph->layers; i++) {
+    for (int32_t i = 0; i < graph->layers && !trainer->apart; i++) {
         const struct layer_plan *plan = &trainer->model->plan[i];
         if (!plan->outs || !recipe_trains(&trainer->recipe, graph, graph->layer[i].weight))
             continue;
@@ -32,9 +32,31 @@ static int32_t count_jobs(const pmoe_trainer *trainer, struct job *jobs)
     return count;
 }
 
-int trainer_has_moments(const pmoe_trainer *trainer, int32_t tensor)
+static int32_t count_slices(const pmoe_trainer *trainer, struct slice *slices)
 {
-    return strcmp(trainer->recipe.optimizer, "adam") == 0 && recipe_trains(&trainer->recipe, trainer->graph, tensor);
+    enum { SLICE = 4096 };
+    const struct graph *graph = trainer->graph;
+    int32_t count = 0;
+    for (int32_t t = 0; t < graph->tensors && trainer->apart; t++) {
+        size_t all = recipe_trains(&trainer->recipe, graph, t) ? (size_t)graph->tensor[t].count : 0;
+        for (size_t first = 0; first < all; first += SLICE, count++)
+            if (slices)
+                slices[count] = (struct slice){t, first, all - first < SLICE ? all - first : SLICE};
+    }
+    return count;
+}
+
+static int is_statistic(const struct graph *graph, int32_t tensor)
+{
+    const struct layer *layer = &graph->layer[graph->tensor[tensor].layer];
+    return layer->type == LAYER_BATCH_NORM && (tensor == layer->mean || tensor == layer->variance);
+}
+
+int trainer_moments(const pmoe_trainer *trainer, int32_t tensor)
+{
+    if (!recipe_trains(&trainer->recipe, trainer->graph, tensor) || is_statistic(trainer->graph, tensor))
+        return 0;
+    return strcmp(trainer->recipe.optimizer, "adam") == 0 ? 2 : trainer->recipe.momentum > 0;
 }
 
 static void trainer_lay_out(pmoe_trainer *trainer, struct arena *arena)
@@ -45,14 +67,19 @@ static void trainer_lay_out(pmoe_trainer *trainer, struct arena *arena)
         size_t bytes = (size_t)trainer->graph->tensor[t].count * sizeof(float);
         trainer->weights[t] = arena_take(arena, bytes);
         trainer->gradients[t] = arena_take(arena, bytes);
-        for (int m = 0; m < OPTIMIZER_MOMENTS && trainer_has_moments(trainer, t); m++)
+        for (int m = 0; m < trainer_moments(trainer, t); m++)
             trainer->moments[t][m] = arena_take(arena, bytes);
     }
-    trainer->pixels = arena_take(arena, (size_t)trainer->lanes * BOARD_PIXELS);
+    trainer->pixels = arena_take(arena, (size_t)trainer->lanes * source_pixels(&trainer->source));
     trainer->losses = arena_take(arena, (size_t)trainer->recipe.batch * sizeof *trainer->losses);
     trainer->order = arena_take(arena, (size_t)trainer->recipe.samples * sizeof *trainer->order);
     trainer->job_count = count_jobs(trainer, NULL);
     trainer->jobs = arena_take(arena, (size_t)trainer->job_count * sizeof *trainer->jobs);
+    trainer->slice_count = count_slices(trainer, NULL);
+    trainer->slices = arena_take(arena, (size_t)trainer->slice_count * sizeof *trainer->slices);
+    for (int32_t p = 0; p < trainer->parts && trainer->apart; p++)
+        for (int32_t t = 0; t < trainer->graph->tensors; t++)
+            trainer->part_gradients[p][t] = arena_take(arena, (size_t)trainer->graph->tensor[t].count * sizeof(float));
     trainer->scratch = arena_take(arena, threads * sizeof *trainer->scratch);
     for (size_t i = 0; i < threads; i++) {
         struct backward_scratch scratch = {arena_take(arena, rows * sizeof *scratch.rows),
@@ -62,18 +89,27 @@ static void trainer_lay_out(pmoe_trainer *trainer, struct arena *arena)
     }
 }
 
-static void pack_layer(pmoe_trainer *trainer, int32_t at)
+static void pack_layer(void *context, int32_t at, int32_t worker)
 {
+    (void)worker;
+    pmoe_trainer *trainer = context;
     const struct layer *layer = &trainer->graph->layer[at];
-    if (layer->weight >= 0)
-        model_pack(trainer->model, at, trainer->weights[layer->weight],
-                   layer->bias < 0 ? NULL : trainer->weights[layer->bias]);
+    const struct layer_plan *plan = &trainer->model->plan[at];
+    float *const *weights = trainer->weights;
+    if (layer->weight < 0)
+        return;
+    if (layer->type == LAYER_BATCH_NORM) {
+        norm_affine(weights[layer->weight], weights[layer->bias], weights[layer->mean], weights[layer->variance],
+                    layer->epsilon, (size_t)trainer->graph->tensor[layer->weight].count, plan->scale, plan->bias);
+        return;
+    }
+    model_pack(trainer->model, at, weights[layer->weight], layer->bias < 0 ? NULL : weights[layer->bias]);
+    backward_pack(&trainer->backward, at, weights[layer->weight]);
 }
 
 void trainer_pack(pmoe_trainer *trainer)
 {
-    for (int32_t i = 0; i < trainer->graph->layers; i++)
-        pack_layer(trainer, i);
+    pool_run(trainer->pool, trainer->graph->layers, pack_layer, trainer);
 }
 
 static void keep_recipe(pmoe_trainer *trainer, const pmoe_recipe *recipe)
@@ -84,6 +120,10 @@ static void keep_recipe(pmoe_trainer *trainer, const pmoe_recipe *recipe)
     strncpy(trainer->divisor, recipe->divisor, sizeof trainer->divisor - 1);
     strncpy(trainer->output, recipe->output, sizeof trainer->output - 1);
     strncpy(trainer->optimizer, recipe->optimizer, sizeof trainer->optimizer - 1);
+    if (recipe->schedule) {
+        strncpy(trainer->schedule, recipe->schedule, sizeof trainer->schedule - 1);
+        trainer->recipe.schedule = trainer->schedule;
+    }
     trainer->recipe.name = trainer->name;
     trainer->recipe.gate = trainer->gate;
     trainer->recipe.divisor = trainer->divisor;
@@ -91,27 +131,46 @@ static void keep_recipe(pmoe_trainer *trainer, const pmoe_recipe *recipe)
     trainer->recipe.optimizer = trainer->optimizer;
 }
 
+static int has_maps(const struct graph *graph)
+{
+    for (int32_t i = 0; i < graph->layers; i++)
+        if (graph->layer[i].type == LAYER_CONV || graph->layer[i].type == LAYER_BATCH_NORM)
+            return 1;
+    return 0;
+}
+
 static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, int32_t threads,
                               const pmoe_options *options, pmoe_error *error)
 {
+    if (trainer->source.count && recipe->samples > trainer->source.count)
+        return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": samples is %d, there are %d photographs", recipe->name,
+                    (int)recipe->samples, (int)trainer->source.count);
     trainer->graph = allocator_take(&trainer->allocator, sizeof *trainer->graph);
     if (!trainer->graph)
         return fail(error, PMOE_E_MEMORY, "training: no memory for the layer list");
     TRY(recipe_graph(recipe, &trainer->allocator, trainer->graph, error));
     keep_recipe(trainer, recipe); /* its words are known to be short now */
     TRY(model_create(trainer->graph, "{}", 2, MODEL_KEEP_ALL, options, &trainer->model, error));
+    TRY(backward_open(trainer->model, &trainer->backward, error));
+    trainer->apart = has_maps(trainer->graph);
     if (threads != 1)
         TRY(pool_open(threads, &trainer->pool, error));
-    trainer->lanes = pool_threads(trainer->pool) == 1 ? 1 : TRAINER_LANES;
-    trainer->lane_batch = (recipe->batch + trainer->lanes - 1) / trainer->lanes;
+    if (trainer->apart && pool_threads(trainer->pool) > TRAINER_LANES) { /* more would have nothing to do */
+        pool_close(&trainer->pool);
+        TRY(pool_open(TRAINER_LANES, &trainer->pool, error));
+    }
+    trainer->parts = pool_threads(trainer->pool) == 1 && !trainer->apart ? 1 : TRAINER_LANES;
+    trainer->lanes = trainer->apart ? pool_threads(trainer->pool) : trainer->parts;
+    trainer->lane_batch = (recipe->batch + trainer->parts - 1) / trainer->parts;
     for (int32_t i = 0; i < trainer->lanes; i++)
-        TRY(lane_open(trainer->model, trainer->lane_batch, &trainer->lane[i], error));
+        TRY(lane_open(&trainer->backward, trainer->lane_batch, &trainer->lane[i], error));
     struct arena arena = {NULL, 0, 0};
     trainer_lay_out(trainer, &arena);
     if (!arena_open(&arena, arena.used, &trainer->allocator, &trainer->block))
         return fail(error, PMOE_E_MEMORY, "training: no memory for weights and gradients (%zu bytes)", arena.used);
     trainer_lay_out(trainer, &arena);
     count_jobs(trainer, trainer->jobs);
+    count_slices(trainer, trainer->slices);
     for (int32_t t = 0; t < trainer->graph->tensors; t++) {
         for (int m = 0; m < OPTIMIZER_MOMENTS && trainer->moments[t][m]; m++)
             memset(trainer->moments[t][m], 0, (size_t)trainer->graph->tensor[t].count * sizeof(float));
@@ -121,8 +180,8 @@ static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, 
     return PMOE_OK;
 }
 
-pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, const pmoe_digits *digits, int32_t threads,
-                              const pmoe_options *options, pmoe_trainer **trainer, pmoe_error *error)
+pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, pmoe_data data, int32_t threads, const pmoe_options *options,
+                              pmoe_trainer **trainer, pmoe_error *error)
 {
     *trainer = NULL;
     pmoe_allocator allocator = allocator_or_malloc(options ? &options->allocator : NULL);
@@ -131,8 +190,11 @@ pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, const pmoe_digits *digi
         return fail(error, PMOE_E_MEMORY, "training: no memory (%zu bytes)", sizeof *made);
     memset(made, 0, sizeof *made);
     made->allocator = allocator;
-    made->digits = digits;
-    pmoe_status status = open_parts(made, recipe, threads, options, error);
+    pmoe_status status = recipe_check(recipe, error);
+    if (status == PMOE_OK)
+        status = source_open(recipe->set, data, recipe->seed, &made->source, error);
+    if (status == PMOE_OK)
+        status = open_parts(made, recipe, threads, options, error);
     if (status != PMOE_OK)
         pmoe_trainer_close(&made);
     *trainer = made;
@@ -147,6 +209,7 @@ void pmoe_trainer_close(pmoe_trainer **trainer)
     pmoe_allocator allocator = old->allocator;
     for (int32_t i = 0; i < TRAINER_LANES; i++)
         lane_close(&old->lane[i]);
+    backward_close(&old->backward);
     pmoe_model_close(&old->model);
     pool_close(&old->pool);
     allocator_give(&allocator, old->block);
@@ -157,7 +220,7 @@ void pmoe_trainer_close(pmoe_trainer **trainer)
 
 /* ---- One batch ---- */
 
-static uint64_t board_number(const pmoe_trainer *trainer, int32_t sample)
+static uint64_t sample_number(const pmoe_trainer *trainer, int32_t sample)
 {
     uint64_t first = 0;
     if (trainer->recipe.fresh)
@@ -165,88 +228,78 @@ static uint64_t board_number(const pmoe_trainer *trainer, int32_t sample)
     return first + (uint64_t)sample;
 }
 
-/* Move every cell of a board by up to `most` pixels each way, edges filled with black: no board is seen twice. */
-static void shift_cells(struct random *random, int32_t most, uint8_t *pixels)
+/* A sample as floats; returns its label, or -1. */
+static int32_t load_sample(const pmoe_trainer *trainer, int32_t sample, uint8_t *pixels, float *image)
 {
-    uint32_t choices = (uint32_t)(2 * most + 1);
-    for (int32_t cell = 0; cell < PMOE_CELLS; cell++) {
-        int32_t right = (int32_t)random_below(random, choices) - most,
-                down = (int32_t)random_below(random, choices) - most;
-        uint8_t *corner = pixels + cell / PMOE_GRID * PMOE_CELL * PMOE_BOARD + cell % PMOE_GRID * PMOE_CELL;
-        uint8_t moved[PMOE_CELL][PMOE_CELL] = {{0}};
-        for (int32_t y = 0; y < PMOE_CELL; y++)
-            for (int32_t x = 0; x < PMOE_CELL; x++) {
-                int32_t to_y = y + down, to_x = x + right;
-                if (to_y >= 0 && to_y < PMOE_CELL && to_x >= 0 && to_x < PMOE_CELL)
-                    moved[to_y][to_x] = corner[y * PMOE_BOARD + x];
-            }
-        for (int32_t y = 0; y < PMOE_CELL; y++)
-            memcpy(corner + y * PMOE_BOARD, moved[y], PMOE_CELL);
-    }
-}
-
-/* Compose a board as floats; returns its label, or -1. */
-static int32_t load_board(const pmoe_trainer *trainer, int32_t sample, uint8_t *pixels, float *image)
-{
-    pmoe_board_truth truth;
-    if (pmoe_board(trainer->digits, trainer->recipe.set, trainer->recipe.seed, board_number(trainer, sample), pixels,
-                   &truth, NULL) != PMOE_OK)
+    int32_t label, patch;
+    if (source_sample(&trainer->source, sample_number(trainer, sample), pixels, &label, &patch, NULL) != PMOE_OK)
         return -1;
-    if (trainer->recipe.shift) {
+    if (trainer->recipe.shift || trainer->recipe.flip) {
         uint64_t use = (uint64_t)trainer->epoch * (uint64_t)trainer->recipe.samples + (uint64_t)sample;
         struct random random = random_at(trainer->recipe.seed, RANDOM_AUGMENT, use);
-        shift_cells(&random, trainer->recipe.shift, pixels);
+        source_augment(&trainer->source, trainer->recipe.shift, trainer->recipe.flip, &random, pixels);
     }
-    pmoe_bytes_to_floats(pixels, BOARD_PIXELS, image);
-    return truth.label;
+    pmoe_bytes_to_floats(pixels, source_pixels(&trainer->source), image);
+    return label;
 }
 
-/* The part of the batch that falls to lane `index`: [*first, *first + returned). */
-static int32_t lane_share(const pmoe_trainer *trainer, int32_t index, int32_t *first)
+/* Part `index` of the batch: [*first, *first + returned). */
+static int32_t part_share(const pmoe_trainer *trainer, int32_t index, int32_t *first)
 {
     int32_t from = index * trainer->lane_batch, left = trainer->batch_size - from;
     *first = from;
     return left <= 0 ? 0 : left < trainer->lane_batch ? left : trainer->lane_batch;
 }
 
-static void lane_task(void *context, int32_t index, int32_t worker)
+static void part_task(void *context, int32_t index, int32_t worker)
 {
-    (void)worker;
     pmoe_trainer *trainer = context;
-    struct lane *lane = &trainer->lane[index];
-    int32_t outputs = trainer->graph->outputs, first, count = lane_share(trainer, index, &first);
+    int32_t number = trainer->apart ? worker : index;
+    struct lane *lane = &trainer->lane[number];
+    int32_t outputs = trainer->graph->outputs, first, count = part_share(trainer, index, &first);
     if (!count)
         return;
+    size_t pixels = source_pixels(&trainer->source);
     int32_t labels[4096]; /* the largest batch that recipe_check lets through */
     for (int32_t i = 0; i < count; i++) {
-        labels[i] = load_board(trainer, trainer->batch_order[first + i], trainer->pixels + (size_t)index * BOARD_PIXELS,
-                               lane->images + (size_t)i * BOARD_PIXELS);
+        labels[i] = load_sample(trainer, trainer->batch_order[first + i], trainer->pixels + (size_t)number * pixels,
+                                lane->images + (size_t)i * pixels);
         if (labels[i] < 0) {
             trainer->losses[first + i].correct = -1;
             return;
         }
     }
-    pmoe_status forward = pmoe_forward(lane->run, lane->images, count, lane->logits);
-    assert(forward == PMOE_OK); /* count is within the batch that the lane was opened for */
-    (void)forward;
+    lane_forward(lane, count, trainer->weights);
     lane_clear(lane);
     float *dlogits = lane->doutput[trainer->graph->last];
     for (int32_t i = 0; i < count; i++)
-        trainer->losses[first + i] = loss_of(lane->logits + i * outputs, outputs, labels[i],
+        trainer->losses[first + i] = loss_of(lane->logits + i * outputs, outputs, labels[i], trainer->recipe.smoothing,
                                              1.0f / (float)trainer->batch_size, dlogits + i * outputs);
-    lane_backward(lane, trainer->weights);
+    lane_backward(lane, trainer->apart ? trainer->part_gradients[index] : NULL);
+}
+
+/* Biases and batch norms do not decay: their size is no complexity. */
+static int decays(const pmoe_trainer *trainer, int32_t tensor)
+{
+    const struct layer *layer = &trainer->graph->layer[trainer->graph->tensor[tensor].layer];
+    return trainer->recipe.decay > 0 && layer->type != LAYER_BATCH_NORM && tensor == layer->weight;
 }
 
 /* Step against the gradient of `count` weights of a tensor, from number `at`. */
 static void step_tensor(const pmoe_trainer *trainer, int32_t tensor, size_t at, size_t count)
 {
+    const pmoe_recipe *recipe = &trainer->recipe;
+    const struct kernels *kernels = trainer->model->kernels;
     float *const *moments = trainer->moments[tensor];
-    if (moments[0])
-        optimizer_adam(trainer->weights[tensor] + at, trainer->gradients[tensor] + at, moments[0] + at, moments[1] + at,
-                       count, trainer->step_rate, trainer->step);
+    float *w = trainer->weights[tensor] + at, *gradient = trainer->gradients[tensor] + at;
+    if (decays(trainer, tensor))
+        kernels->axpy(gradient, recipe->decay, w, count);
+    if (moments[1])
+        optimizer_adam(w, gradient, moments[0] + at, moments[1] + at, count, trainer->step_rate, trainer->step);
+    else if (moments[0])
+        optimizer_momentum(w, gradient, moments[0] + at, count, trainer->step_rate, recipe->momentum, recipe->nesterov);
     else
-        trainer->model->kernels->axpy(trainer->weights[tensor] + at, -trainer->step_rate,
-                                      trainer->gradients[tensor] + at, count);
+        kernels->axpy(w, -trainer->step_rate, gradient, count);
 }
 
 /* Sum one slice of the weights' gradient over the lanes, in order, and step against it. */
@@ -263,9 +316,9 @@ static void job_task(void *context, int32_t index, int32_t worker)
     memset(gradient, 0, (size_t)job.count * row * sizeof *gradient);
     if (dbias)
         memset(dbias, 0, (size_t)job.count * sizeof *dbias);
-    for (int32_t i = 0; i < trainer->lanes; i++) {
+    for (int32_t i = 0; i < trainer->parts; i++) {
         int32_t first;
-        if (lane_share(trainer, i, &first))
+        if (part_share(trainer, i, &first))
             lane_weight_gradient(&trainer->lane[i], job.layer, job.matrix, job.first, job.count,
                                  trainer->scratch[worker], gradient, dbias);
     }
@@ -274,19 +327,41 @@ static void job_task(void *context, int32_t index, int32_t worker)
         step_tensor(trainer, layer->bias, out, (size_t)job.count);
 }
 
+/* Sum one slice of a tensor's gradient over the parts, in order, and step against it; a norm's statistics are averaged
+ * over them and followed. */
+static void slice_task(void *context, int32_t index, int32_t worker)
+{
+    (void)worker;
+    pmoe_trainer *trainer = context;
+    struct slice slice = trainer->slices[index];
+    int statistic = is_statistic(trainer->graph, slice.tensor);
+    float *gradient = trainer->gradients[slice.tensor] + slice.first,
+          *weights = trainer->weights[slice.tensor] + slice.first;
+    memset(gradient, 0, slice.count * sizeof *gradient);
+    for (int32_t p = 0; p < trainer->parts; p++) {
+        int32_t first, count = part_share(trainer, p, &first);
+        float share = statistic ? (float)count / (float)trainer->batch_size : 1;
+        if (count)
+            trainer->model->kernels->axpy(gradient, share, trainer->part_gradients[p][slice.tensor] + slice.first,
+                                          slice.count);
+    }
+    for (size_t i = 0; statistic && i < slice.count; i++)
+        weights[i] += TRAINER_FOLLOW * (gradient[i] - weights[i]);
+    if (!statistic)
+        step_tensor(trainer, slice.tensor, slice.first, slice.count);
+}
+
 static void train_batch(pmoe_trainer *trainer)
 {
-    pool_run(trainer->pool, trainer->lanes, lane_task, trainer);
+    pool_run(trainer->pool, trainer->parts, part_task, trainer);
     for (int32_t i = 0; i < trainer->batch_size; i++)
         if (trainer->losses[i].correct < 0)
             trainer->batch_bad = 1;
     if (trainer->batch_bad)
         return;
     pool_run(trainer->pool, trainer->job_count, job_task, trainer);
-    for (int32_t i = 0; i < trainer->graph->layers; i++)
-        if (trainer->graph->layer[i].weight >= 0 &&
-            recipe_trains(&trainer->recipe, trainer->graph, trainer->graph->layer[i].weight))
-            pack_layer(trainer, i);
+    pool_run(trainer->pool, trainer->slice_count, slice_task, trainer);
+    trainer_pack(trainer);
 }
 
 /* ---- The router's own step: eq. 6 ---- */
@@ -315,7 +390,7 @@ static void train_routers_batch(pmoe_trainer *trainer, int32_t router)
     float rate = trainer->step_rate / (float)trainer->batch_size;
     for (int32_t i = 0; i < trainer->batch_size; i++) {
         struct lane *lane = &trainer->lane[0];
-        int32_t label = load_board(trainer, trainer->batch_order[i], trainer->pixels, lane->images);
+        int32_t label = load_sample(trainer, trainer->batch_order[i], trainer->pixels, lane->images);
         if (label < 0) {
             trainer->batch_bad = 1;
             return;
@@ -356,15 +431,14 @@ int32_t pmoe_trainer_done(const pmoe_trainer *trainer)
     return trainer->epoch >= all_epochs(trainer);
 }
 
-static float epoch_rate(const pmoe_trainer *trainer)
+/* The rate of the step that comes next; `batches` an epoch. */
+static float step_rate(const pmoe_trainer *trainer, int32_t batches)
 {
     const pmoe_recipe *recipe = &trainer->recipe;
     int32_t epoch = trainer->epoch - router_epochs(trainer);
     if (epoch < 0)
         return recipe->router_rate;
-    if (recipe->epochs < 2)
-        return recipe->rate;
-    return recipe->rate + (recipe->rate_end - recipe->rate) * ((float)epoch / (float)(recipe->epochs - 1));
+    return schedule_rate(recipe, epoch, (int64_t)batches * recipe->epochs, trainer->step - 1);
 }
 
 pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user, const pmoe_progress *progress),
@@ -380,7 +454,6 @@ pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user,
         trainer->order[i] = i;
     struct random random = random_at(recipe->seed, RANDOM_ORDER, (uint64_t)trainer->epoch);
     random_shuffle(&random, trainer->order, (size_t)recipe->samples);
-    trainer->step_rate = epoch_rate(trainer);
     *progress = (pmoe_progress){.phase = routers ? "routers" : "experts",
                                 .epoch = trainer->epoch,
                                 .epochs = all_epochs(trainer),
@@ -390,6 +463,7 @@ pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user,
         trainer->batch_order = trainer->order + seen;
         trainer->batch_size = left < recipe->batch ? left : recipe->batch;
         trainer->step = (int64_t)(trainer->epoch - router_epochs(trainer)) * progress->batches + progress->batch + 1;
+        trainer->step_rate = step_rate(trainer, progress->batches);
         if (routers)
             train_routers_batch(trainer, router);
         else
@@ -409,7 +483,7 @@ pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user,
     trainer->epoch++;
     progress->epoch = trainer->epoch;
     if (routers)
-        pack_layer(trainer, router);
+        trainer_pack(trainer);
     return PMOE_OK;
 }
 

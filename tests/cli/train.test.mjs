@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -67,6 +67,47 @@ for (const recipe of RECIPES) {
         assert.equal(evaluated.accuracy, result.accuracy);
     });
 }
+
+/** A folder of CIFAR-10's files with so few rows, each class a colour. @param {string} name @param {number} rows */
+function photoFolder(name, rows) {
+    const file = Buffer.alloc(rows * 3073);
+    for (let i = 0; i < rows; i++) {
+        file[i * 3073] = i % 10;
+        for (let k = 0; k < 3072; k++) file[i * 3073 + 1 + k] = (i % 10) * 20 + ((k >> 10) * 30) + ((k * i) % 13);
+    }
+    mkdirSync(at(name));
+    for (const part of [1, 2, 3, 4, 5]) writeFileSync(join(at(name), `data_batch_${part}.bin`), file);
+    writeFileSync(join(at(name), 'test_batch.bin'), file);
+    return at(name);
+}
+
+test('cifar-wrn trains, is judged and used like any other', () => {
+    const data = ['--data', photoFolder('photos', 12)];
+    const args = ['train', 'cifar-wrn', ...data, '--widen', '1', '--samples', '20', '--batch', '10', '--epochs', '2'];
+    const whole = [...args, '--boards', '12', '--out', at('wrn.safetensors'), '--threads', '1', '--json'];
+    const result = JSON.parse(succeed([...whole, '--test-every', '1']));
+    assert.equal(result.epochs.length, 2);
+    assert.equal(result.epochs[1].test_accuracy, result.accuracy);
+    assert.deepEqual([result.recipe.set, result.recipe.depth, result.recipe.widen, result.recipe.flip], ['cifar10', 10, 1, true]);
+    succeed([...args, '--boards', '12', '--out', at('wrn2.safetensors'), '--threads', '2']);
+    assert.deepEqual(readFileSync(at('wrn.safetensors')), readFileSync(at('wrn2.safetensors')));
+    const evaluated = JSON.parse(succeed(['eval', '--model', at('wrn.safetensors'), ...data, '--json']));
+    assert.deepEqual([evaluated.set, evaluated.boards, evaluated.accuracy], ['cifar10', 12, result.accuracy]);
+    assert.match(succeed(['eval', '--model', at('wrn.safetensors'), ...data]), /on 12 photographs of cifar10/);
+    assert.match(succeed(['predict', '--model', at('wrn.safetensors'), 'web/screenshot.png']), /cifar-wrn +class [a-z]+, /);
+    const { model } = JSON.parse(succeed(['info', at('wrn.safetensors'), '--json']));
+    assert.equal(model.layers[0].name, 'normalise');
+    assert.equal(JSON.parse(model.metadata['pmoe.card']).test_photographs, 12);
+    const out = ['--out', at('none')];
+    refuse([...args, '--samples', '61', ...out], /samples is 61, there are 60 photographs/);
+    refuse([...args, '--schedule', 'sine', ...out], /schedule is "sine"/);
+    refuse([...args, '--depth', '11', ...out], /depth is 11/);
+    refuse(['eval', '--model', at('wrn.safetensors'), ...DATA], /expected a folder with test_batch\.bin.*make data/);
+    refuse(['eval', '--model', at('wrn.safetensors'), ...data, '--boards', '13'], /there are 12 photographs, 13/);
+    refuse(['eval', '--model', at('wrn.safetensors'), ...DATA, '--set', 'mosaic10'], /112 x 112 x 1, its input is 32/);
+    writeFileSync(join(at('photos'), 'test_batch.bin'), Buffer.alloc(3072));
+    refuse(['eval', '--model', at('wrn.safetensors'), ...data], /photos: CIFAR-10 file 1: expected rows of 3073 bytes/);
+});
 
 test('a run that goes on from a checkpoint ends like one that was never stopped', () => {
     const args = ['train', 'mosaic-separate', ...SMALL, '--router-epochs', '2'];

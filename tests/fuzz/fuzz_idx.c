@@ -31,7 +31,7 @@ static void use(const pmoe_digits *digits)
     for (int set = PMOE_MOSAIC; set <= PMOE_MOSAIC10; set++) {
         pmoe_board_truth truth;
         pmoe_error error;
-        if (pmoe_board(digits, (pmoe_board_set)set, sum, sum, pixels, &truth, &error) != PMOE_OK)
+        if (pmoe_board(digits, (pmoe_set)set, sum, sum, pixels, &truth, &error) != PMOE_OK)
             continue;
         if (pmoe_digits_label(digits, truth.digits[truth.patch]) != truth.label)
             abort();

@@ -99,7 +99,7 @@ static void compose(const pmoe_digits *digits, const pmoe_model *model, uint64_t
 {
     uint8_t pixels[PIXELS];
     pmoe_error error;
-    pmoe_board_set set = model->graph.classes == 2 ? PMOE_MOSAIC : PMOE_MOSAIC10;
+    pmoe_set set = model->graph.classes == 2 ? PMOE_MOSAIC : PMOE_MOSAIC10;
     require(pmoe_board(digits, set, 1, board, pixels, NULL, &error), &error);
     pmoe_bytes_to_floats(pixels, PIXELS, image);
 }

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,32 @@ static const char *const model_lists[] = {
     "{\"name\":\"one\",\"type\":\"patch_conv\",\"patch\":2,\"filters\":4},"
     "{\"name\":\"two\",\"type\":\"patch_conv\",\"patch\":2,\"filters\":6,\"bias\":true},"
     "{\"name\":\"relu\",\"type\":\"relu\"},{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"},"
+    "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":1}]}",
+    /* strides, kernels and paddings of all sorts behind a normalisation of the image; norms with and without a ReLU, of
+       maps and vectors; sums of two branches and of neighbours */
+    "{\"version\":1,\"name\":\"maps\",\"input\":{\"height\":7,\"width\":6,\"channels\":2},\"classes\":[\"a\",\"b\","
+    "\"c\"],"
+    "\"layers\":[{\"name\":\"normalise\",\"type\":\"batch_norm\"},"
+    "{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":3,\"bias\":true},"
+    "{\"name\":\"r1\",\"type\":\"relu\"},{\"name\":\"twice\",\"type\":\"add\",\"with\":\"stem\"},"
+    "{\"name\":\"skip\",\"type\":\"conv\",\"kernel\":1,\"stride\":2,\"filters\":4},"
+    "{\"name\":\"n1\",\"type\":\"batch_norm\",\"input\":\"twice\"},{\"name\":\"r2\",\"type\":\"relu\"},"
+    "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":3,\"stride\":2,\"padding\":1,\"filters\":4},"
+    "{\"name\":\"n2\",\"type\":\"batch_norm\",\"epsilon\":0.01},"
+    "{\"name\":\"b\",\"type\":\"conv\",\"kernel\":2,\"padding\":1,\"filters\":4,\"bias\":true},"
+    "{\"name\":\"c\",\"type\":\"conv\",\"kernel\":2,\"filters\":4},"
+    "{\"name\":\"sum\",\"type\":\"add\",\"with\":\"skip\"},{\"name\":\"r3\",\"type\":\"relu\"},"
+    "{\"name\":\"pool\",\"type\":\"avg_pool\",\"input\":\"r3\",\"divisor\":\"n\"},"
+    "{\"name\":\"n3\",\"type\":\"batch_norm\"},"
+    "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":3,\"bias\":true}]}",
+    /* a router and experts behind maps */
+    "{\"version\":1,\"name\":\"mapped\",\"input\":{\"height\":8,\"width\":8,\"channels\":1},\"classes\":[\"a\",\"b\"],"
+    "\"layers\":[{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":3},"
+    "{\"name\":\"n\",\"type\":\"batch_norm\"},{\"name\":\"r\",\"type\":\"relu\"},"
+    "{\"name\":\"router\",\"type\":\"patch_router\",\"patch\":2,\"experts\":2},"
+    "{\"name\":\"experts\",\"type\":\"expert_group\",\"input\":\"r\",\"router\":\"router\",\"kept\":3,"
+    "\"gate\":\"topl_softmax\",\"expert\":[{\"type\":\"patch_conv\",\"patch\":2,\"filters\":3,\"bias\":true},"
+    "{\"type\":\"relu\"}]},{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"l\"},"
     "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":1}]}",
     /* -- from here on without backward passes -- */
     /* a residual network: norms folded and alone, sums folded into either convolution and alone, strides, kernels */
@@ -127,7 +154,7 @@ static const char *const model_lists[] = {
     "{\"type\":\"relu\"},{\"name\":\"out\",\"type\":\"linear\",\"outputs\":3}]},"
     "{\"name\":\"last\",\"type\":\"relu\"}]}",
 };
-enum { MODEL_LISTS = sizeof model_lists / sizeof *model_lists, TRAINABLE_LISTS = 5 };
+enum { MODEL_LISTS = sizeof model_lists / sizeof *model_lists, TRAINABLE_LISTS = 7 };
 
 static size_t model_file_image(const struct graph *graph)
 {
@@ -140,6 +167,8 @@ static void model_file_open(struct model_file *file, const char *list, uint64_t 
     pmoe_error error = {.text = ""};
     memset(file, 0, sizeof *file);
     pmoe_status status = graph_read(list, strlen(list), &allocator, &file->graph, &error);
+    if (status != PMOE_OK)
+        fprintf(stderr, "%s\n", error.text);
     assert(status == PMOE_OK && "layer lists of tests are sound");
     struct random random = random_at(seed, RANDOM_INIT, 0);
     struct safetensors_source sources[GRAPH_MAX_TENSORS];

@@ -92,7 +92,7 @@ static void count_plainly(const pmoe_model *model, pmoe_run *run, const struct a
     float logits[10], probabilities[10];
     pmoe_board_truth truth;
     pmoe_error why;
-    assert_int_equal(pmoe_board(job->digits, job->set, job->seed, index, pixels, &truth, &why), PMOE_OK);
+    assert_int_equal(pmoe_board(job->data.digits, job->set, job->seed, index, pixels, &truth, &why), PMOE_OK);
     pmoe_bytes_to_floats(pixels, BOARD_PIXELS, image);
     assert_int_equal(pmoe_forward(run, image, 1, logits), PMOE_OK);
     int right = pmoe_probabilities(model, logits, probabilities) == truth.label;
@@ -110,13 +110,13 @@ static void count_plainly(const pmoe_model *model, pmoe_run *run, const struct a
     counts->kept_by_any[truth.label] += any;
 }
 
-static void check_counts(const char *layers, pmoe_board_set set)
+static void check_counts(const char *layers, pmoe_set set)
 {
     struct counting counting;
     pmoe_allocator allocator = counting_allocator(&counting, -1);
     pmoe_digits *digits = open_digits(-1);
     pmoe_model *model = open_model(layers, &allocator);
-    struct accuracy_job job = {model, digits, set, 77, BOARDS};
+    struct accuracy_job job = {model, {digits, NULL}, set, 77, BOARDS};
     int32_t boards[10] = {0}, correct[10] = {0}, any[10] = {0}, places[10 * 3 * 4] = {0};
     struct accuracy plain = {.class_boards = boards, .class_correct = correct, .kept_by_any = any, .places = places};
     pmoe_run *run;
@@ -133,7 +133,7 @@ static void check_counts(const char *layers, pmoe_board_set set)
             assert_int_equal(pool_open(threads, &pool, &why), PMOE_OK);
         assert_int_equal(accuracy_open(&job, pool, &found, &why), PMOE_OK);
         size_t classes = (size_t)found.classes, rows = classes * (size_t)(found.experts * found.kept);
-        assert_int_equal(found.classes, pmoe_board_classes(set));
+        assert_int_equal(found.classes, pmoe_set_classes(set));
         assert_int_equal(found.boards, BOARDS);
         assert_int_equal(found.correct, plain.correct);
         assert_memory_equal(found.class_boards, boards, classes * sizeof *boards);
@@ -169,7 +169,8 @@ static void jobs_that_make_no_sense_are_refused(void **state)
     pmoe_allocator allocator = counting_allocator(&counting, -1);
     pmoe_digits *digits = open_digits(-1);
     pmoe_model *model = open_model(routed_two, &allocator);
-    struct accuracy_job jobs[] = {{model, digits, PMOE_MOSAIC10, 1, 10}, {model, digits, PMOE_MOSAIC, 1, 0}};
+    struct accuracy_job jobs[] = {{model, {digits, NULL}, PMOE_MOSAIC10, 1, 10},
+                                  {model, {digits, NULL}, PMOE_MOSAIC, 1, 0}};
     struct accuracy found;
     pmoe_error why;
     for (size_t i = 0; i < 2; i++)
@@ -177,7 +178,7 @@ static void jobs_that_make_no_sense_are_refused(void **state)
     pmoe_digits_close(&digits);
 
     digits = open_digits(7); /* no 0 and no 1: every board fails, and any number of threads says the same */
-    struct accuracy_job sevens = {model, digits, PMOE_MOSAIC, 1, BOARDS};
+    struct accuracy_job sevens = {model, {digits, NULL}, PMOE_MOSAIC, 1, BOARDS};
     pmoe_error first = {PMOE_OK, ""};
     assert_int_equal(accuracy_open(&sevens, NULL, &found, &first), PMOE_E_ARGUMENT);
     struct pool *pool;
@@ -198,7 +199,7 @@ static void refused_memory_is_an_error_and_leaks_nothing(void **state)
     pmoe_digits *digits = open_digits(-1);
     pmoe_model *model = open_model(routed_two, &allocator);
     int kept = counting.out;
-    struct accuracy_job job = {model, digits, PMOE_MOSAIC, 1, 10};
+    struct accuracy_job job = {model, {digits, NULL}, PMOE_MOSAIC, 1, 10};
     struct accuracy found;
     pmoe_error why;
     counting.refuse_at = counting.requests; /* the run's memory comes from the model's allocator */

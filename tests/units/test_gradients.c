@@ -19,8 +19,9 @@ enum { BATCH = 3 };
 
 struct bench {
     struct model_file file;
-    struct oracle *oracle;
+    struct oracle *oracle[BATCH];
     pmoe_model *model;
+    struct backward backward;
     struct lane lane;
     double *images; /* [BATCH][image] */
 };
@@ -35,16 +36,42 @@ static double loss_in_double(const double *logits, int32_t outputs, int32_t labe
     return log(sum);
 }
 
+/* A norm's stored statistics become those of the batch, as in training. */
+static void take_statistics(struct bench *bench, int32_t at)
+{
+    const struct layer *layer = &bench->file.graph.layer[at];
+    size_t channels = (size_t)layer->shape.c, pixels = (size_t)shape_count(layer->shape) / channels;
+    for (size_t c = 0; c < channels; c++) {
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i < BATCH * pixels; i++)
+            mean += oracle_value(bench->oracle[i / pixels], layer->input, i % pixels * channels + c);
+        mean /= (double)(BATCH * pixels);
+        for (size_t i = 0; i < BATCH * pixels; i++) {
+            double off = oracle_value(bench->oracle[i / pixels], layer->input, i % pixels * channels + c) - mean;
+            variance += off * off / (double)(BATCH * pixels);
+        }
+        bench->file.weights_double[layer->mean][c] = mean;
+        bench->file.weights_double[layer->variance][c] = variance;
+    }
+}
+
 static double batch_loss(struct bench *bench)
 {
     double sum = 0;
     size_t image = model_file_image(&bench->file.graph);
+    for (int32_t b = 0; b < BATCH; b++)
+        oracle_begin(bench->oracle[b], (const double *const *)bench->file.weights_double,
+                     bench->images + (size_t)b * image);
+    for (int32_t i = 0; i <= bench->file.graph.last; i++) {
+        if (bench->file.graph.layer[i].type == LAYER_BATCH_NORM && !norm_is_fixed(&bench->file.graph, i))
+            take_statistics(bench, i);
+        for (int32_t b = 0; b < BATCH && bench->file.graph.layer[i].group < 0; b++)
+            oracle_layer(bench->oracle[b], i);
+    }
     for (int32_t b = 0; b < BATCH; b++) {
-        oracle_forward(bench->oracle, (const double *const *)bench->file.weights_double,
-                       bench->images + (size_t)b * image);
         double logits[4];
         for (int32_t o = 0; o < bench->file.graph.outputs; o++)
-            logits[o] = oracle_logit(bench->oracle, o);
+            logits[o] = oracle_logit(bench->oracle[b], o);
         sum += loss_in_double(logits, bench->file.graph.outputs, b % bench->file.graph.classes);
     }
     return sum / BATCH;
@@ -56,12 +83,22 @@ static void bench_open(struct bench *bench, const char *list, uint64_t seed)
     model_file_open(&bench->file, list, seed);
     const struct graph *graph = &bench->file.graph;
     assert_int_equal(model_create(graph, "{}", 2, MODEL_KEEP_ALL, NULL, &bench->model, NULL), PMOE_OK);
-    for (int32_t i = 0; i < graph->layers; i++)
-        if (graph->layer[i].weight >= 0)
-            model_pack(bench->model, i, bench->file.weights[graph->layer[i].weight],
-                       graph->layer[i].bias < 0 ? NULL : bench->file.weights[graph->layer[i].bias]);
-    assert_int_equal(oracle_open(graph, &allocator, &bench->oracle, NULL), PMOE_OK);
-    assert_int_equal(lane_open(bench->model, BATCH, &bench->lane, NULL), PMOE_OK);
+    assert_int_equal(backward_open(bench->model, &bench->backward, NULL), PMOE_OK);
+    for (int32_t i = 0; i < graph->layers; i++) {
+        const struct layer *layer = &graph->layer[i];
+        float *const *weights = bench->file.weights;
+        if (layer->type == LAYER_BATCH_NORM) {
+            norm_affine(weights[layer->weight], weights[layer->bias], weights[layer->mean], weights[layer->variance],
+                        layer->epsilon, (size_t)layer->shape.c, bench->model->plan[i].scale,
+                        bench->model->plan[i].bias);
+        } else if (layer->weight >= 0) {
+            model_pack(bench->model, i, weights[layer->weight], layer->bias < 0 ? NULL : weights[layer->bias]);
+            backward_pack(&bench->backward, i, weights[layer->weight]);
+        }
+    }
+    for (int32_t b = 0; b < BATCH; b++)
+        assert_int_equal(oracle_open(graph, &allocator, &bench->oracle[b], NULL), PMOE_OK);
+    assert_int_equal(lane_open(&bench->backward, BATCH, &bench->lane, NULL), PMOE_OK);
     size_t count = BATCH * model_file_image(graph);
     bench->images = malloc(count * sizeof *bench->images);
     struct random random = random_at(seed, RANDOM_CHECK, 1);
@@ -73,21 +110,24 @@ static void bench_close(struct bench *bench)
 {
     free(bench->images);
     lane_close(&bench->lane);
-    oracle_close(&bench->oracle);
+    for (int32_t b = 0; b < BATCH; b++)
+        oracle_close(&bench->oracle[b]);
+    backward_close(&bench->backward);
     pmoe_model_close(&bench->model);
     model_file_close(&bench->file);
 }
 
-static void float_backward(struct bench *bench)
+/* gradients: a pointer per tensor, or NULL. */
+static void float_backward(struct bench *bench, float *const *gradients)
 {
     struct lane *lane = &bench->lane;
     const struct graph *graph = &bench->file.graph;
-    assert_int_equal(pmoe_forward(lane->run, lane->images, BATCH, lane->logits), PMOE_OK);
+    lane_forward(lane, BATCH, bench->file.weights);
     lane_clear(lane);
     for (int32_t b = 0; b < BATCH; b++)
-        loss_of(lane->logits + b * graph->outputs, graph->outputs, b % graph->classes, 1.0f / BATCH,
+        loss_of(lane->logits + b * graph->outputs, graph->outputs, b % graph->classes, 0, 1.0f / BATCH,
                 lane->doutput[graph->layers - 1] + b * graph->outputs);
-    lane_backward(lane, bench->file.weights);
+    lane_backward(lane, gradients);
 }
 
 /* Derivative of the batch's loss by one weight; NaN at a kink. */
@@ -123,19 +163,19 @@ static void compare(struct bench *bench, int32_t tensor, const float *gradient, 
     }
 }
 
-static void check_layer(struct bench *bench, int32_t at, int32_t *checked, int32_t *kinks)
+/* In slices, as jobs of several threads take them. */
+static void check_in_slices(struct bench *bench, int32_t at, int32_t *checked, int32_t *kinks)
 {
     const struct layer *layer = &bench->file.graph.layer[at];
     const struct layer_plan *plan = &bench->model->plan[at];
-    size_t row = (size_t)plan->patch.runs * (size_t)plan->patch.run, rows = backward_scratch_rows(bench->model, BATCH);
-    struct backward_scratch scratch = {malloc(rows * sizeof *scratch.rows), malloc(rows * sizeof *scratch.dy)};
+    size_t row = (size_t)plan->patch.runs * (size_t)plan->patch.run;
     float *gradient = calloc((size_t)bench->file.graph.tensor[layer->weight].count, sizeof *gradient);
     float *dbias = calloc((size_t)(plan->outs * plan->matrices), sizeof *dbias);
     for (int32_t m = 0; m < plan->matrices; m++)
-        for (int32_t first = 0; first < plan->outs; first += 2) { /* in slices, as the trainer does */
+        for (int32_t first = 0; first < plan->outs; first += 2) {
             size_t out = (size_t)(m * plan->outs + first);
             int32_t count = plan->outs - first < 2 ? plan->outs - first : 2;
-            lane_weight_gradient(&bench->lane, at, m, first, count, scratch, gradient + out * row,
+            lane_weight_gradient(&bench->lane, at, m, first, count, bench->lane.gathered, gradient + out * row,
                                  layer->bias < 0 ? NULL : dbias + out);
         }
     compare(bench, layer->weight, gradient, checked, kinks);
@@ -143,27 +183,60 @@ static void check_layer(struct bench *bench, int32_t at, int32_t *checked, int32
         compare(bench, layer->bias, dbias, checked, kinks);
     free(gradient);
     free(dbias);
-    free(scratch.rows);
-    free(scratch.dy);
+}
+
+static int is_matrix(enum layer_type type)
+{
+    return type == LAYER_PATCH_CONV || type == LAYER_LINEAR || type == LAYER_PATCH_ROUTER;
+}
+
+/* Of every layer with weights, as a lane takes them on its way back. */
+static void check_on_the_way(struct bench *bench, float *const *gradients, int32_t *checked, int32_t *kinks)
+{
+    const struct graph *graph = &bench->file.graph;
+    for (int32_t t = 0; t < graph->tensors; t++) {
+        const struct layer *layer = &graph->layer[graph->tensor[t].layer];
+        if (norm_is_fixed(graph, graph->tensor[t].layer))
+            continue;
+        if (t != layer->mean && t != layer->variance) {
+            compare(bench, t, gradients[t], checked, kinks);
+            continue;
+        }
+        batch_loss(bench); /* leaves the batch's statistics, the variance biased */
+        double unbiased = BATCH * (double)layer->shape.a * layer->shape.b;
+        unbiased = t == layer->variance ? unbiased / (unbiased - 1) : 1;
+        for (int64_t i = 0; i < graph->tensor[t].count; i++)
+            assert_float_equal(gradients[t][i], (float)(unbiased * bench->file.weights_double[t][i]), 1e-5f);
+    }
 }
 
 static void test_gradients_of_every_layer(void **state)
 {
     (void)state;
     static const enum layer_type trained[] = {LAYER_PATCH_CONV, LAYER_RELU,         LAYER_AVG_POOL,
-                                              LAYER_LINEAR,     LAYER_PATCH_ROUTER, LAYER_EXPERT_GROUP};
+                                              LAYER_LINEAR,     LAYER_CONV,         LAYER_BATCH_NORM,
+                                              LAYER_ADD,        LAYER_PATCH_ROUTER, LAYER_EXPERT_GROUP};
     int seen[LAYER_MIXTURE + 1] = {0};
     for (int list = 0; list < TRAINABLE_LISTS; list++) {
         struct bench bench;
         int32_t checked = 0, kinks = 0;
         bench_open(&bench, model_lists[list], 11 + (uint64_t)list);
-        float_backward(&bench);
+        float *gradients[GRAPH_MAX_TENSORS];
+        for (int32_t t = 0; t < bench.file.graph.tensors; t++) {
+            gradients[t] = malloc((size_t)bench.file.graph.tensor[t].count * sizeof(float));
+            memset(gradients[t], 0x7f, (size_t)bench.file.graph.tensor[t].count * sizeof(float));
+        }
+        float_backward(&bench, gradients);
+        /* Behind hard gates the true derivative by the router is 0 wherever it exists: training leaves it alone. */
+        check_on_the_way(&bench, gradients, &checked, &kinks);
+        float_backward(&bench, NULL);
         for (int32_t i = 0; i < bench.file.graph.layers; i++) {
             seen[bench.file.graph.layer[i].type] = 1;
-            /* Behind hard gates the true derivative by the router is 0 wherever it exists: training leaves it alone. */
-            if (bench.file.graph.layer[i].weight >= 0)
-                check_layer(&bench, i, &checked, &kinks);
+            if (is_matrix(bench.file.graph.layer[i].type))
+                check_in_slices(&bench, i, &checked, &kinks);
         }
+        for (int32_t t = 0; t < bench.file.graph.tensors; t++)
+            free(gradients[t]);
         assert_true(checked > 9 * kinks);
         bench_close(&bench);
     }
@@ -183,7 +256,7 @@ static void test_losses(void **state)
             int32_t label = (int32_t)random_below(&random, outputs == 1 ? 2 : (uint32_t)outputs);
             for (int32_t c = 0; c < outputs; c++)
                 exact[c] = (double)(logits[c] = 4 * random_normal(&random));
-            struct loss loss = loss_of(logits, outputs, label, 0.5f, gradient);
+            struct loss loss = loss_of(logits, outputs, label, 0, 0.5f, gradient);
             assert_float_equal((float)loss.value, (float)loss_in_double(exact, outputs, label), 1e-5f);
             for (int32_t c = 0; c < outputs; c++) {
                 double at = exact[c];
@@ -197,9 +270,25 @@ static void test_losses(void **state)
         }
     }
     float far[2] = {800, -800}, gradient[2];
-    assert_true(loss_of(far, 1, 0, 1, gradient).value == 800 && gradient[0] == 1); /* no overflow */
-    assert_true(loss_of(far, 2, 1, 1, gradient).value == 1600 && gradient[1] == -1);
-    assert_int_equal(loss_of((float[]){0}, 1, 0, 1, NULL).correct, 1); /* a tie is the lower class */
+    assert_true(loss_of(far, 1, 0, 0, 1, gradient).value == 800 && gradient[0] == 1); /* no overflow */
+    assert_true(loss_of(far, 2, 1, 0, 1, gradient).value == 1600 && gradient[1] == -1);
+    assert_int_equal(loss_of((float[]){0}, 1, 0, 0, 1, NULL).correct, 1); /* a tie is the lower class */
+}
+
+/* Smoothed: the mean of the losses that every class as the label would give, to its share. */
+static void test_smoothing(void **state)
+{
+    (void)state;
+    const float logits[3] = {1, -2, 0.5f}, share = 0.3f;
+    float plain[3][3], gradient[3];
+    double losses[3], expected;
+    for (int32_t label = 0; label < 3; label++)
+        losses[label] = loss_of(logits, 3, label, 0, 2, plain[label]).value;
+    expected = (1 - (double)share) * losses[2] + (double)share / 3 * (losses[0] + losses[1] + losses[2]);
+    assert_float_equal((float)loss_of(logits, 3, 2, share, 2, gradient).value, (float)expected, 1e-6f);
+    for (int c = 0; c < 3; c++)
+        assert_float_equal(gradient[c],
+                           (1 - share) * plain[2][c] + share / 3 * (plain[0][c] + plain[1][c] + plain[2][c]), 1e-6f);
 }
 
 int main(void)
@@ -207,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients_of_every_layer),
         cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_smoothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

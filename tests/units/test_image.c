@@ -195,6 +195,41 @@ static void extreme_shapes_work(void **state)
     free(rgba);
 }
 
+/* A photograph's channels are each what a board of that channel alone would be: the same crop, the same averages. */
+static void photographs_are_boards_of_three_channels(void **state)
+{
+    (void)state;
+    static const int32_t sizes[][4] = {{1, 1, 3, 2}, {40, 30, 8, 8}, {31, 50, 16, 7}, {3, 5, 6, 6}, {64, 64, 32, 32}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const int32_t width = sizes[i][0], height = sizes[i][1], out_width = sizes[i][2], out_height = sizes[i][3];
+        uint8_t rgba[64 * 64 * 4], alone[64 * 64 * 4], rgb[32 * 32 * 3], grey[32 * 32];
+        uint32_t state_of = (uint32_t)i + 5;
+        for (int32_t at = 0; at < width * height * 4; at++)
+            rgba[at] =
+                (uint8_t)(next_draw(&state_of) >> 8 & (at % 4 == 3 ? 255 : 127)); /* dark: boards are not inverted */
+        assert_int_equal(pmoe_photo_from_rgba(rgba, width, height, out_width, out_height, rgb, NULL), PMOE_OK);
+        for (int c = 0; c < 3; c++) {
+            int32_t inverted;
+            for (int32_t at = 0; at < width * height * 4; at++)
+                alone[at] = at % 4 == 3 ? rgba[at] : rgba[at / 4 * 4 + c]; /* grey of that channel */
+            assert_int_equal(pmoe_board_from_rgba(alone, width, height, out_width, out_height, grey, &inverted, NULL),
+                             PMOE_OK);
+            assert_int_equal(inverted, 0);
+            for (int32_t at = 0; at < out_width * out_height; at++)
+                assert_int_equal(rgb[3 * at + c], grey[at]);
+        }
+    }
+    uint8_t pixel[4] = {1, 2, 3, 4}, rgb[3] = {9, 9, 9};
+    pmoe_error error;
+    assert_int_equal(pmoe_photo_from_rgba(pixel, 1, 0, 1, 1, rgb, &error), PMOE_E_ARGUMENT);
+    assert_non_null(strstr(error.text, "picture height must be at least 1, found 0"));
+    assert_int_equal(pmoe_photo_from_rgba(pixel, 1, 1, 16385, 1, rgb, &error), PMOE_E_LIMIT);
+    assert_non_null(strstr(error.text, "photograph width must be at most 16384"));
+    assert_int_equal(pmoe_photo_from_rgba(NULL, 1, 1, 1, 1, rgb, NULL), PMOE_E_ARGUMENT);
+    assert_int_equal(pmoe_photo_from_rgba(pixel, 1, 1, 1, 1, NULL, NULL), PMOE_E_ARGUMENT);
+    assert_int_equal(rgb[0], 9);
+}
+
 static void impossible_sizes_are_refused(void **state)
 {
     (void)state;
@@ -431,6 +466,7 @@ int main(void)
         cmocka_unit_test(small_pictures_are_repeated),
         cmocka_unit_test(light_rings_invert),
         cmocka_unit_test(extreme_shapes_work),
+        cmocka_unit_test(photographs_are_boards_of_three_channels),
         cmocka_unit_test(impossible_sizes_are_refused),
         cmocka_unit_test(no_ink_is_said_to_be_empty),
         cmocka_unit_test(simple_ink_lands_where_it_should),

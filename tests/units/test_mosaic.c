@@ -63,7 +63,7 @@ static struct source open_marked(void)
     return source;
 }
 
-static pmoe_board_truth compose(const struct source *source, pmoe_board_set set, uint64_t seed, uint64_t index,
+static pmoe_board_truth compose(const struct source *source, pmoe_set set, uint64_t seed, uint64_t index,
                                 uint8_t *pixels)
 {
     pmoe_board_truth truth;
@@ -101,7 +101,7 @@ static void boards_are_the_same_for_ever(void **state)
         digest_open(&digest);
         for (uint64_t index = 0; index < 20; index++) {
             uint8_t pixels[BOARD_BYTES], small[2 + PMOE_CELLS];
-            pmoe_board_truth truth = compose(&source, (pmoe_board_set)set, 7, index, pixels);
+            pmoe_board_truth truth = compose(&source, (pmoe_set)set, 7, index, pixels);
             small[0] = (uint8_t)truth.label;
             small[1] = (uint8_t)truth.patch;
             for (int cell = 0; cell < PMOE_CELLS; cell++)
@@ -273,8 +273,7 @@ static void a_missing_digit_is_named(void **state)
             pmoe_error error;
             char words[32];
             snprintf(words, sizeof words, "found none of digit %d", missing);
-            assert_int_equal(pmoe_board(source.digits, (pmoe_board_set)set, 1, 1, pixels, NULL, &error),
-                             PMOE_E_ARGUMENT);
+            assert_int_equal(pmoe_board(source.digits, (pmoe_set)set, 1, 1, pixels, NULL, &error), PMOE_E_ARGUMENT);
             assert_non_null(strstr(error.text, words));
             assert_memory_equal(pixels, before, sizeof before);
             close_source(&source);
@@ -287,7 +286,7 @@ static void senseless_calls_are_refused(void **state)
     struct source source = open_marked();
     uint8_t pixels[BOARD_BYTES];
     pmoe_error error;
-    assert_int_equal(pmoe_board(source.digits, (pmoe_board_set)2, 1, 1, pixels, NULL, &error), PMOE_E_ARGUMENT);
+    assert_int_equal(pmoe_board(source.digits, (pmoe_set)2, 1, 1, pixels, NULL, &error), PMOE_E_ARGUMENT);
     assert_non_null(strstr(error.text, "found 2"));
     assert_int_equal(pmoe_board(NULL, PMOE_MOSAIC, 1, 1, pixels, NULL, &error), PMOE_E_ARGUMENT);
     assert_int_equal(pmoe_board(source.digits, PMOE_MOSAIC, 1, 1, NULL, NULL, &error), PMOE_E_ARGUMENT);

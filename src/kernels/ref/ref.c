@@ -131,3 +131,38 @@ struct ref ref_axpy(float y, float a, float x)
 {
     return (struct ref){y + (double)a * x, fabs(y) + fabs((double)a * x)};
 }
+
+struct ref ref_conv_gradient(float dw, const float *const *x, int32_t images, const struct conv_shape *shape,
+                             const float *dy, int32_t t, int32_t c, int32_t o)
+{
+    struct ref sum = {dw, fabs(dw)};
+    for (int32_t i = 0; i < images; i++)
+        for (int32_t p = 0; p < shape->pixels; p++) {
+            int32_t at = shape->at[(ptrdiff_t)p * shape->taps + t];
+            double in = at < 0 ? 0 : x[i][at + c];
+            add_term(&sum, in * dy[i * shape->y_image + p * shape->y_pixel + o]);
+        }
+    return sum;
+}
+
+struct ref ref_centred_sum(const float *a, const float *a_mean, const float *b, const float *b_mean, int32_t rows,
+                           int32_t count, int32_t c)
+{
+    struct ref sum = {0, 0};
+    for (int32_t i = 0; i < rows; i++) {
+        double from_a = a[i * count + c], from_b = b[i * count + c];
+        sum.value += (from_a - a_mean[c]) * (from_b - b_mean[c]);
+        sum.magnitude += (fabs(from_a) + fabs(a_mean[c])) * (fabs(from_b) + fabs(b_mean[c]));
+    }
+    return sum;
+}
+
+struct ref ref_scale_two(float a, float by_a, float b, float by_b, float shift, float add)
+{
+    struct ref sum = {0, 0};
+    add_term(&sum, (double)a * by_a);
+    add_term(&sum, (double)b * by_b);
+    add_term(&sum, shift);
+    add_term(&sum, add);
+    return sum;
+}

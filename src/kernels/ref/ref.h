@@ -26,6 +26,12 @@ struct ref ref_patch_gradient(float dw, const float *const *x, int32_t rows, str
 struct ref ref_gated_sum(const float *x, const float *gates, float scale, int32_t rows, int32_t count, int32_t c);
 struct ref ref_scale_shift(float x, float scale, float shift, int32_t relu);
 struct ref ref_relu(float x);
+/* dw: what that float held; tap t, channel c and output o name it. */
+struct ref ref_conv_gradient(float dw, const float *const *x, int32_t images, const struct conv_shape *shape,
+                             const float *dy, int32_t t, int32_t c, int32_t o);
+struct ref ref_centred_sum(const float *a, const float *a_mean, const float *b, const float *b_mean, int32_t rows,
+                           int32_t count, int32_t c);
+struct ref ref_scale_two(float a, float by_a, float b, float by_b, float shift, float add);
 struct ref ref_axpy(float y, float a, float x);
 
 #endif

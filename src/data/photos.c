@@ -1,0 +1,103 @@
+/* Photographs from the binary files of CIFAR-10 in memory; pmoe.h describes them.
+ *
+ * Nothing is copied; a handle is a table of the files.  Leaves out: reading files, and the python and matlab versions,
+ * which the official page offers too. */
+#include "../base/error.h"
+#include "../base/memory.h"
+
+#include <limits.h>
+
+enum {
+    PHOTO_PIXELS = PMOE_PHOTO * PMOE_PHOTO,
+    ROW_BYTES = 1 + PMOE_PHOTO_CHANNELS * PHOTO_PIXELS,
+};
+
+struct pmoe_photos {
+    const uint8_t *file[PMOE_PHOTO_FILES];
+    int32_t end[PMOE_PHOTO_FILES]; /* number behind the last row of each */
+    int32_t files, count;
+    pmoe_allocator allocator;
+};
+
+static pmoe_status check_file(const pmoe_bytes *file, int32_t number, pmoe_error *error)
+{
+    const uint8_t *bytes = file->at;
+    if (!bytes)
+        return fail(error, PMOE_E_ARGUMENT, "CIFAR-10 file %d: the file is NULL", (int)number);
+    if (file->count >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b)
+        return fail(error, PMOE_E_FORMAT,
+                    "CIFAR-10 file %d: this is a gzip file (it begins with 1f 8b); unpack it first", (int)number);
+    if (file->count == 0 || file->count % ROW_BYTES)
+        return fail(error, PMOE_E_FORMAT, "CIFAR-10 file %d: expected rows of %d bytes, found %zu bytes", (int)number,
+                    ROW_BYTES, file->count);
+    for (size_t at = 0; at < file->count; at += ROW_BYTES)
+        if (bytes[at] >= pmoe_set_classes(PMOE_CIFAR10))
+            return fail(error, PMOE_E_FORMAT, "CIFAR-10 file %d: expected a label 0 to 9 at byte %zu, found %d",
+                        (int)number, at, bytes[at]);
+    return PMOE_OK;
+}
+
+pmoe_status pmoe_photos_open(const pmoe_bytes *files, int32_t count, const pmoe_options *options, pmoe_photos **photos,
+                             pmoe_error *error)
+{
+    if (!photos)
+        return fail(error, PMOE_E_ARGUMENT, "CIFAR-10: the place for the handle is NULL");
+    *photos = NULL;
+    if (!files || count < 1 || count > PMOE_PHOTO_FILES)
+        return fail(error, PMOE_E_ARGUMENT, "CIFAR-10: expected 1 to %d files, found %d", PMOE_PHOTO_FILES,
+                    files ? (int)count : 0);
+    struct pmoe_photos made = {.files = count, .allocator = allocator_or_malloc(options ? &options->allocator : NULL)};
+    for (int32_t i = 0; i < count; i++) {
+        TRY(check_file(&files[i], i + 1, error));
+        size_t rows = files[i].count / ROW_BYTES;
+        if (rows > (size_t)(INT32_MAX - made.count))
+            return fail(error, PMOE_E_LIMIT, "CIFAR-10 file %d: more than %ld photographs", (int)i + 1,
+                        (long)INT32_MAX);
+        made.file[i] = files[i].at;
+        made.end[i] = made.count += (int32_t)rows;
+    }
+    *photos = allocator_take(&made.allocator, sizeof made);
+    if (!*photos)
+        return fail(error, PMOE_E_MEMORY, "CIFAR-10: no memory for a table of %zu bytes", sizeof made);
+    **photos = made;
+    return PMOE_OK;
+}
+
+void pmoe_photos_close(pmoe_photos **photos)
+{
+    if (!photos || !*photos)
+        return;
+    pmoe_allocator allocator = (*photos)->allocator;
+    allocator_give(&allocator, *photos);
+    *photos = NULL;
+}
+
+int32_t pmoe_photos_count(const pmoe_photos *photos)
+{
+    return photos->count;
+}
+
+/* NULL out of range. */
+static const uint8_t *row_of(const pmoe_photos *photos, int32_t index)
+{
+    if (index < 0 || index >= photos->count)
+        return NULL;
+    int32_t file = 0;
+    while (index >= photos->end[file])
+        file++;
+    return photos->file[file] + (size_t)(index - (file ? photos->end[file - 1] : 0)) * ROW_BYTES;
+}
+
+int32_t pmoe_photos_label(const pmoe_photos *photos, int32_t index)
+{
+    const uint8_t *row = row_of(photos, index);
+    return row ? *row : -1;
+}
+
+void pmoe_photos_pixels(const pmoe_photos *photos, int32_t index, uint8_t *rgb)
+{
+    const uint8_t *row = row_of(photos, index);
+    for (int32_t i = 0; row && i < PHOTO_PIXELS; i++)
+        for (int32_t c = 0; c < PMOE_PHOTO_CHANNELS; c++)
+            *rgb++ = row[1 + c * PHOTO_PIXELS + i];
+}

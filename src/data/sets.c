@@ -1,0 +1,35 @@
+/* The sets by name, and what their classes are called. */
+#include "../pmoe.h"
+
+#include <stddef.h>
+
+static const char *const digit_names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+/* As the official batches.meta.txt has them. */
+static const char *const photo_names[] = {"airplane", "automobile", "bird",  "cat",  "deer",
+                                          "dog",      "frog",       "horse", "ship", "truck"};
+
+static const struct {
+    const char *name;
+    int32_t classes;
+    const char *const *labels;
+} sets[] = {
+    [PMOE_MOSAIC] = {"mosaic", 2, digit_names},
+    [PMOE_MOSAIC10] = {"mosaic10", 10, digit_names},
+    [PMOE_CIFAR10] = {"cifar10", 10, photo_names},
+};
+enum { SETS = sizeof sets / sizeof *sets };
+
+const char *pmoe_set_name(pmoe_set set)
+{
+    return (int)set >= 0 && (int)set < SETS ? sets[set].name : NULL;
+}
+
+int32_t pmoe_set_classes(pmoe_set set)
+{
+    return (int)set >= 0 && (int)set < SETS ? sets[set].classes : 0;
+}
+
+const char *pmoe_set_class(pmoe_set set, int32_t class_index)
+{
+    return class_index >= 0 && class_index < pmoe_set_classes(set) ? sets[set].labels[class_index] : NULL;
+}

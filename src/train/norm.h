@@ -1,0 +1,31 @@
+/* Batch norms in training: statistics of the images that pass together, their normalisation, and gradients. */
+#ifndef PMOE_TRAIN_NORM_H
+#define PMOE_TRAIN_NORM_H
+
+#include "../kernels/kernels.h"
+
+/* What one pass of `images` maps of `pixels` pixels left behind, and room for the way back; each [channels]. */
+struct norm {
+    int32_t images, pixels, channels;
+    float *mean, *variance; /* of the pass; the variance is biased, as what it divides by */
+    float *scale, *shift;   /* y = scale * x + shift */
+    float *sums[3];
+    double *total;
+};
+
+struct arena;
+void norm_lay_out(struct norm *norm, int32_t pixels, int32_t channels, struct arena *arena);
+
+/* y = act(gamma * (x - mean) / sqrt(variance + epsilon) + beta) */
+void norm_forward(const struct kernels *kernels, struct norm *norm, const float *x, int32_t images, const float *gamma,
+                  const float *beta, float epsilon, int32_t relu, float *y);
+
+/* Of the pass, for the stored ones: mean and unbiased variance. */
+void norm_statistics(const struct norm *norm, float *mean, float *variance);
+
+/* dx = or, if `adds`, += the gradient by x, whose statistics depend on x too; dgamma and dbeta [channels] = theirs. Any
+ * of the three NULL: nobody wants it. */
+void norm_backward(const struct kernels *kernels, const struct norm *norm, const float *x, const float *dy,
+                   const float *gamma, float epsilon, int32_t adds, float *dx, float *dgamma, float *dbeta);
+
+#endif
