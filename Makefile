@@ -29,6 +29,7 @@ say = $(if $(V),,@printf '  %-9s %s\n' '$(1)' '$(2)')
 LIB_DIRS  := base simd kernels model route image data train study bench onnx
 LIB_C     := $(filter-out %_tmpl.c,$(foreach d,$(LIB_DIRS),$(wildcard src/$(d)/*.c) $(wildcard src/$(d)/ref/*.c)))
 TMPL_C    := $(wildcard src/kernels/*_tmpl.c)
+INFER_C   := $(filter-out %_gradient_tmpl.c,$(TMPL_C))
 CLI_C     := $(wildcard src/cli/*.c)
 UNIT_C    := $(wildcard tests/units/test_*.c)
 FUZZ_C    := $(wildcard tests/fuzz/fuzz_*.c)
@@ -205,7 +206,8 @@ native: build/native/libpmoe.a $(if $(CLI_C),build/pmoe)
 # The harness and its oracle stay at -Os: a page's start waits for them, for 3 ms longer if they call what could be inline.
 
 WASM_DIRS := base kernels model route image data bench
-WASM_C    := $(filter-out %_tmpl.c src/base/pool%.c src/image/picture%.c src/image/jpeg.c,\
+WASM_C    := $(filter-out %_tmpl.c src/base/pool%.c src/image/picture%.c src/image/jpeg.c \
+             src/kernels/check_train.c,\
              $(foreach d,$(WASM_DIRS),$(wildcard src/$(d)/*.c) $(wildcard src/$(d)/ref/*.c)) $(wildcard src/wasm/*.c))
 WASM_C_emcc    := $(filter-out src/wasm/pool_threads.c,$(WASM_C))
 WASM_C_clang   := $(WASM_C_emcc)
@@ -280,9 +282,9 @@ endef
 define WASM_VARIANT
 WASM_ISAS_$(1) := $$(sort scalar $$(WASM_ISA_$(1)))
 WASM_OBJ_$(1) := $$(filter-out %/select.o,$$(WASM_C_$$(WASM_TOOL_$(1)):%.c=build/wasm/$$(WASM_TOOL_$(1))/%.o))
-build/wasm/pmoe-$(1).wasm: build/wasm/$(1)/select.o $$(TMPL_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(WASM_ISA_$(1))/%.o)
+build/wasm/pmoe-$(1).wasm: build/wasm/$(1)/select.o $$(INFER_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(WASM_ISA_$(1))/%.o)
 build/wasm/bench/pmoe-$(1).wasm: build/wasm/$(1)/bench/select.o \
-    $$(foreach isa,$$(WASM_ISAS_$(1)),$$(TMPL_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(isa)/%.o))
+    $$(foreach isa,$$(WASM_ISAS_$(1)),$$(INFER_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(isa)/%.o))
 
 $$(foreach isa,$$(WASM_ISAS_$(1)),$$(eval $$(call WASM_KERNELS,$(1),$$(isa))))
 $$(eval $$(call WASM_SELECT,build/wasm/$(1)/select.o,$(1),$$(WASM_HAVE_$$(WASM_ISA_$(1)))))

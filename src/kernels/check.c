@@ -157,7 +157,6 @@ pmoe_status check_untouched(struct check *c, const struct outputs *outputs)
  * of many rows; all lengths up to some vectors; each number of sums in registers. */
 enum {
     brief_patch_forward = CHECK_GRID * CHECK_GRID + 1,
-    brief_patch_gradient = 3 * CHECK_GRID + 1,
     brief_conv_forward = CHECK_HEIGHTS * 7,
     brief_winograd_input = 2 * BRIEF_WIDTHS,
     brief_winograd_multiply = BRIEF_HEIGHTS * 5,
@@ -167,6 +166,7 @@ enum {
     brief_scale_shift = 20,
     brief_axpy = 20,
     brief_register_rounds = 6,
+    brief_patch_gradient = 3 * CHECK_GRID + 1,
     brief_conv_gradient = CHECK_HEIGHTS * 7,
     brief_centred_sum = 20,
     brief_scale_two = 20,

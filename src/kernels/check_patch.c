@@ -112,6 +112,8 @@ pmoe_status check_patch_forward(struct check *c)
     return check_untouched(c, &y);
 }
 
+#if !defined(__wasm__) /* training */
+
 pmoe_status check_patch_gradient(struct check *c)
 {
     struct patches p;
@@ -138,3 +140,5 @@ pmoe_status check_patch_gradient(struct check *c)
                          1 + p.rows)); /* one product, a sum over the rows */
     return check_untouched(c, &dw);
 }
+
+#endif

@@ -22,12 +22,6 @@
 K(patch_forward, (float *y, ptrdiff_t y_step, const float *const *x, int32_t rows, struct patch_shape shape,
                   const float *panels, const float *bias, int32_t outs, int32_t relu))
 
-/* Its gradient by the weights, summed over rows in order:
- *
- *     dw[o * runs * run + k] += sum over i of dy[i * dy_step + o] * x[i][k]      (k counts the patch's floats)    */
-K(patch_gradient, (float *dw, const float *const *x, int32_t rows, struct patch_shape shape, const float *dy,
-                   ptrdiff_t dy_step, int32_t outs))
-
 /* A convolution over maps, images and pixels in one row of positions q, of which this call computes `count` from
  * `first` on: q is pixel p = q mod shape->pixels of image i = q / shape->pixels, and
  *
@@ -90,10 +84,16 @@ K(register_rounds, (float *y, int64_t rounds, int32_t sums))
 /* ---- Training, natively only: wasm modules infer and hold none of these ---- */
 #if !defined(__wasm__)
 
+/* The gradient of patch_forward by the weights, summed over rows in order:
+ *
+ *     dw[o * runs * run + k] += sum over i of dy[i * dy_step + o] * x[i][k]      (k counts the patch's floats)    */
+K(patch_gradient, (float *dw, const float *const *x, int32_t rows, struct patch_shape shape, const float *dy,
+                   ptrdiff_t dy_step, int32_t outs))
+
 /* The gradient of conv_forward by the weights, summed over images and their pixels in order:
  *
- *     dw[(t * channels + c) * outs + o] += sum over i, p of x[i][at[p * taps + t] + c] * dy[i * y_image + p * y_pixel +
- * o]
+ *     dw[(t * channels + c) * outs + o] +=
+ *         sum over i, p of x[i][at[p * taps + t] + c] * dy[i * y_image + p * y_pixel + o]
  *
  * x, at and zeros as in conv_forward, dy laid out as its y; outputs lie innermost, unlike in the files. */
 K(conv_gradient, (float *dw, const float *const *x, int32_t images, const struct conv_shape *shape, const float *dy))
