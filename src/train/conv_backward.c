@@ -4,15 +4,17 @@
 
 #include <string.h>
 
-struct conv_backward conv_backward_of(const struct kernels *kernels, const struct conv *conv)
+struct conv_backward conv_backward_of(const struct kernels *kernels, const struct conv *conv, int32_t matrices)
 {
     /* So many rows that a convolution of stride 1 ends with those of the input. */
     const int32_t lost = conv->kernel - 1 - 2 * conv->padding;
-    struct conv_backward backward = {.kernels = kernels, .direct = *conv, .stride = conv->stride};
+    struct conv_backward backward = {.kernels = kernels, .direct = *conv, .stride = conv->stride, .matrices = matrices};
     backward.direct.algorithm = CONV_DIRECT;
     backward.spread =
         conv_of(kernels, conv->high - lost, conv->wide - lost, conv->outs, (conv->wide - lost) * conv->outs,
                 conv->kernel, 1, conv->kernel - 1 - conv->padding, conv->channels);
+    const size_t align = ARENA_ALIGN / sizeof(float);
+    backward.panel_floats = (conv_packed_count(kernels, &backward.spread) + align - 1) / align * align;
     return backward;
 }
 
@@ -27,7 +29,7 @@ void conv_backward_lay_out(struct conv_backward *backward, struct arena *arena)
     backward->direct_table = arena_take(arena, conv_table_count(direct) * sizeof(int32_t));
     backward->spread_table = arena_take(arena, conv_table_count(spread) * sizeof(int32_t));
     backward->flipped = arena_take(arena, weights_count(direct) * sizeof(float));
-    backward->panels = arena_take(arena, conv_packed_count(backward->kernels, spread) * sizeof(float));
+    backward->panels = arena_take(arena, (size_t)backward->matrices * backward->panel_floats * sizeof(float));
     backward->zeros = arena_take(arena, (size_t)direct->kernel * (size_t)direct->channels * sizeof(float));
 }
 
@@ -43,11 +45,14 @@ void conv_backward_pack(struct conv_backward *backward, const float *w)
 {
     const size_t taps = (size_t)backward->direct.kernel * (size_t)backward->direct.kernel;
     const size_t channels = (size_t)backward->direct.channels, outs = (size_t)backward->direct.outs;
-    for (size_t c = 0; c < channels; c++)
-        for (size_t t = 0; t < taps; t++)
-            for (size_t o = 0; o < outs; o++)
-                backward->flipped[(c * taps + t) * outs + o] = w[(o * taps + taps - 1 - t) * channels + c];
-    conv_pack(backward->kernels, &backward->spread, backward->flipped, backward->panels);
+    for (size_t m = 0; m < (size_t)backward->matrices; m++, w += weights_count(&backward->direct)) {
+        for (size_t c = 0; c < channels; c++)
+            for (size_t t = 0; t < taps; t++)
+                for (size_t o = 0; o < outs; o++)
+                    backward->flipped[(c * taps + t) * outs + o] = w[(o * taps + taps - 1 - t) * channels + c];
+        conv_pack(backward->kernels, &backward->spread, backward->flipped,
+                  backward->panels + m * backward->panel_floats);
+    }
 }
 
 /* ---- By activations ---- */
@@ -83,8 +88,8 @@ static void spread_out(const struct conv_backward *backward, const float *dy, fl
             memcpy(map + (y * stride * (size_t)spread->wide + x * stride) * outs, dy, outs * sizeof *dy);
 }
 
-void conv_backward_activations(const struct conv_backward *backward, const float *dy, int32_t images, int32_t adds,
-                               float *dx, const float **rows, float *scratch)
+void conv_backward_activations(const struct conv_backward *backward, int32_t matrix, const float *dy, int32_t images,
+                               int32_t adds, float *dx, const float **rows, float *scratch)
 {
     const struct conv *direct = &backward->direct;
     const size_t map = (size_t)direct->out_high * (size_t)direct->out_wide * (size_t)direct->outs;
@@ -98,7 +103,7 @@ void conv_backward_activations(const struct conv_backward *backward, const float
     }
     const struct conv_call call = {.conv = &backward->spread,
                                    .table = backward->spread_table,
-                                   .panels = backward->panels,
+                                   .panels = backward->panels + (size_t)matrix * backward->panel_floats,
                                    .x = rows,
                                    .images = images,
                                    .add = adds ? dx : NULL,
