@@ -15,7 +15,10 @@
 #include <cmocka.h>
 #include <math.h>
 
-enum { BATCH = 3 };
+enum {
+    BATCH = 3,
+    MOST_ELEMENTS = 60, /* of a tensor, about: of larger ones only some are checked, evenly spread */
+};
 
 struct bench {
     struct model_file file;
@@ -154,7 +157,7 @@ static double difference(struct bench *bench, double *weight)
 static void compare(struct bench *bench, int32_t tensor, const float *gradient, int32_t *checked, int32_t *kinks)
 {
     const struct tensor *row = &bench->file.graph.tensor[tensor];
-    for (int64_t i = 0; i < row->count; i++) {
+    for (int64_t i = 0; i < row->count; i += 1 + row->count / MOST_ELEMENTS) {
         double expected = difference(bench, &bench->file.weights_double[tensor][i]);
         if (isnan(expected)) {
             ++*kinks;
