@@ -91,7 +91,7 @@ int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const 
 }
 
 /* First floats of `images` maps or vectors that a layer reads. */
-static const float **whole_inputs(const pmoe_run *run, int32_t layer, int32_t images)
+const float **run_whole_inputs(const pmoe_run *run, int32_t layer, int32_t images)
 {
     if (run->model->graph.layer[layer].input == GRAPH_EXPERT)
         return run->given;
@@ -112,7 +112,7 @@ int32_t run_vector_rows(const pmoe_run *run, int32_t layer, const float **rows)
 }
 
 /* Patches of `images` maps inside of an expert, or of a whole layer. */
-static const float **patch_rows(const pmoe_run *run, int32_t layer, int32_t images)
+const float **run_patch_inputs(const pmoe_run *run, int32_t layer, int32_t images)
 {
     const int32_t *patch_at = run->model->plan[layer].table;
     int32_t patches = run->model->graph.layer[layer].patches;
@@ -167,7 +167,7 @@ static void forward_conv(pmoe_run *run, int32_t at, int32_t images)
                                    .table = plan->table,
                                    .panels = panels_of(run, at),
                                    .bias = bias_of(run, at),
-                                   .x = whole_inputs(run, at, images),
+                                   .x = run_whole_inputs(run, at, images),
                                    .images = images,
                                    .add = plan->adds ? run_source(run, plan->addend) : NULL,
                                    .relu = plan->relu,
@@ -249,7 +249,7 @@ static void forward_sample_router(pmoe_run *run, int32_t at)
 {
     const struct layer *layer = &run->model->graph.layer[at];
     float *scores = run_scores(run, at);
-    forward_matrix(run, at, whole_inputs(run, at, run->now), run->now, scores);
+    forward_matrix(run, at, run_whole_inputs(run, at, run->now), run->now, scores);
     for (int32_t b = 0; layer->normalise && b < run->now; b++)
         standardise(scores + (size_t)b * (size_t)layer->experts, layer->experts);
 }
@@ -393,6 +393,17 @@ void run_gather(pmoe_run *run, int32_t group)
     run->expert = 0;
 }
 
+int32_t run_stack(pmoe_run *run, int32_t group, int32_t expert)
+{
+    int is_group = run->model->graph.layer[group].type == LAYER_EXPERT_GROUP;
+    run->expert = expert;
+    int32_t images = is_group ? run_kept_rows(run, group, expert, run->all_given) : gather_kept(run, group);
+    run->expert_row = is_group ? expert * images : 0;
+    if (images)
+        forward_stack(run, group, 0, images);
+    return images;
+}
+
 void run_experts(pmoe_run *run, int32_t group)
 {
     if (run->model->graph.layer[group].type == LAYER_EXPERT_GROUP)
@@ -411,10 +422,10 @@ static void forward_whole(pmoe_run *run, int32_t at, int32_t images)
     switch (run->model->graph.layer[at].type) {
     case LAYER_CONV: forward_conv(run, at, images); break;
     case LAYER_PATCH_CONV:
-        forward_matrix(run, at, patch_rows(run, at, images), images * run->model->graph.layer[at].patches,
+        forward_matrix(run, at, run_patch_inputs(run, at, images), images * run->model->graph.layer[at].patches,
                        run_output(run, at));
         break;
-    case LAYER_LINEAR: forward_matrix(run, at, whole_inputs(run, at, images), images, run_output(run, at)); break;
+    case LAYER_LINEAR: forward_matrix(run, at, run_whole_inputs(run, at, images), images, run_output(run, at)); break;
     case LAYER_BATCH_NORM: forward_norm(run, at, images); break;
     case LAYER_ADD: forward_add(run, at, images); break;
     case LAYER_RELU: forward_relu(run, at, images); break;

@@ -137,6 +137,15 @@ int32_t run_patch_rows(const pmoe_run *run, int32_t layer, const float **rows);
 int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const float **rows);
 int32_t run_vector_rows(const pmoe_run *run, int32_t layer, const float **rows); /* one per image: linear layers */
 
+/* Pointers to the first floats of `images` maps or vectors that a layer reads, or to those of their patches; inside of
+ * experts of what the one under way was given.  Until the next call. */
+const float **run_whole_inputs(const pmoe_run *run, int32_t layer, int32_t images);
+const float **run_patch_inputs(const pmoe_run *run, int32_t layer, int32_t images);
+
+/* One expert's stack once more on what it was given, of a run that keeps all: outputs inside are there until the next
+ * one's.  Leaves the expert under way; returns how many patches or vectors that were, for a mixture maybe 0. */
+int32_t run_stack(pmoe_run *run, int32_t group, int32_t expert);
+
 /* A pass in pieces, for benchmarks to time them.  run_part begins the part of run->batch images whose first one is
  * `first` and returns how many it has; run_layer over the layers outside of experts then does what pmoe_forward does.
  * A group's or mixture's layer is run_route, top-l and gates, then run_experts; of that, run_gather is the finding of

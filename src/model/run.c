@@ -40,6 +40,8 @@ int32_t run_stack_images(const pmoe_run *run, int32_t group)
     size_t patch = (size_t)shape_count(graph_shape_of(graph, group + 1, GRAPH_EXPERT));
     size_t fit = RUN_STACK_BYTES / sizeof(float) / (patch + run->model->plan[group].stack_floats);
     size_t most = given_count(&graph->layer[group]) * (size_t)run->at_once;
+    if (run->model->memory == MODEL_KEEP_ALL)
+        return (int32_t)most;
     return (int32_t)(fit < 1 ? 1 : fit < most ? fit : most);
 }
 

@@ -15,6 +15,10 @@
 #include "conv_backward.h"
 #include "norm.h"
 
+/* Does training know these layers?  Not yet known: dropped patches that are zeros to experts, and batch norms inside of
+ * a mixture, whose experts may get no image at all.  PMOE_E_GRAPH names the layer. */
+PMOE_MUST_USE pmoe_status backward_check(const struct graph *graph, pmoe_error *error);
+
 /* What all lanes share: weights as convolutions want them on the way back. */
 struct backward {
     const pmoe_model *model;
@@ -34,9 +38,11 @@ struct lane {
     float *images;                    /* [max_batch][h][w][c], for the caller to fill */
     float *logits;                    /* [max_batch][outputs] */
     float *doutput[GRAPH_MAX_LAYERS]; /* gradient by each layer's output, laid out as run_output */
-    float *dgates[GRAPH_MAX_LAYERS];  /* groups: [batch][k][l] */
-    float *dscores[GRAPH_MAX_LAYERS]; /* routers: [batch][k][n] */
-    uint8_t begun[GRAPH_MAX_LAYERS];  /* 1: doutput has something to add to */
+    float *dgates[GRAPH_MAX_LAYERS];  /* groups: [batch][k][l]; mixtures: [batch][kept] */
+    float *dscores[GRAPH_MAX_LAYERS]; /* routers: [batch][k][n], of samples [batch][k] */
+    float *dgiven;                    /* gradient by what the expert under way was given, maps one behind the other */
+    uint8_t begun[GRAPH_MAX_LAYERS], begun_given; /* 1: doutput, dgiven has something to add to */
+    int32_t count; /* maps or vectors that layers treat: the batch, inside of an expert what it was given */
     struct norm norm[GRAPH_MAX_LAYERS];
     const float **rows; /* pointers for one call */
     float *scratch;     /* of convolutions */

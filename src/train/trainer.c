@@ -131,12 +131,23 @@ static void keep_recipe(pmoe_trainer *trainer, const pmoe_recipe *recipe)
     trainer->recipe.optimizer = trainer->optimizer;
 }
 
-static int has_maps(const struct graph *graph)
+/* Jobs know layers whose outputs are rows of weights times patches or vectors, and experts of one such layer. */
+static int has_jobs(const struct graph *graph)
 {
     for (int32_t i = 0; i < graph->layers; i++)
-        if (graph->layer[i].type == LAYER_CONV || graph->layer[i].type == LAYER_BATCH_NORM)
-            return 1;
-    return 0;
+        switch (graph->layer[i].type) {
+        case LAYER_PATCH_CONV:
+        case LAYER_RELU:
+        case LAYER_AVG_POOL:
+        case LAYER_LINEAR:
+        case LAYER_PATCH_ROUTER: break;
+        case LAYER_EXPERT_GROUP:
+            if (graph->layer[i].inner > 2)
+                return 0;
+            break;
+        default: return 0;
+        }
+    return 1;
 }
 
 static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, int32_t threads,
@@ -152,7 +163,7 @@ static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, 
     keep_recipe(trainer, recipe); /* its words are known to be short now */
     TRY(model_create(trainer->graph, "{}", 2, MODEL_KEEP_ALL, options, &trainer->model, error));
     TRY(backward_open(trainer->model, &trainer->backward, error));
-    trainer->apart = has_maps(trainer->graph);
+    trainer->apart = !has_jobs(trainer->graph);
     if (threads != 1)
         TRY(pool_open(threads, &trainer->pool, error));
     if (trainer->apart && pool_threads(trainer->pool) > TRAINER_LANES) { /* more would have nothing to do */

@@ -9,7 +9,7 @@
 #include "optimizer.h"
 
 enum {
-    TRAINER_LANES = 8,     /* parts that a batch is dealt into when there is more than one thread, or maps */
+    TRAINER_LANES = 8,     /* parts that a batch is dealt into when there is more than one thread, or no jobs */
     TRAINER_JOB_OUTS = 16, /* outputs whose weight gradient is one task */
     TRAINER_NAME_BYTES = GRAPH_NAME_BYTES,
 };
@@ -38,8 +38,8 @@ struct pmoe_trainer {
     float *moments[GRAPH_MAX_TENSORS][OPTIMIZER_MOMENTS]; /* the optimizer's state, or NULL where it has none */
     struct backward backward;
     struct lane lane[TRAINER_LANES];
-    /* A batch is dealt into parts.  With maps these are always as many, each has gradients of its own, and whichever
-     * lane is free takes the next: a lane is a thread's.  Else a part is a lane, and jobs sum over their images. */
+    /* A batch is dealt into parts.  Apart: these are always as many, each has gradients of its own, and whichever lane
+     * is free takes the next: a lane is a thread's.  Else a part is a lane, and jobs sum over their images. */
     int32_t apart, parts, lanes, lane_batch;
     float *part_gradients[TRAINER_LANES][GRAPH_MAX_TENSORS];
     uint8_t *pixels;     /* [lanes][sample] */

@@ -87,7 +87,6 @@ static const char *const model_lists[] = {
     "\"gate\":\"topl_softmax\",\"expert\":[{\"type\":\"patch_conv\",\"patch\":2,\"filters\":3,\"bias\":true},"
     "{\"type\":\"relu\"}]},{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"l\"},"
     "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":1}]}",
-    /* -- from here on without backward passes -- */
     /* a residual network: norms folded and alone, sums folded into either convolution and alone, strides, kernels */
     "{\"version\":1,\"name\":\"residual\",\"input\":{\"height\":9,\"width\":7,\"channels\":3},\"classes\":[\"a\",\"b\"]"
     ","
@@ -104,6 +103,42 @@ static const char *const model_lists[] = {
     "{\"name\":\"again\",\"type\":\"add\",\"with\":\"r3\"},"
     "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"},{\"name\":\"n4\",\"type\":\"batch_norm\"},"
     "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2,\"bias\":true}]}",
+    /* stacks without norms, gates on inputs over all patches, sums with the patch, patches in a patch */
+    "{\"version\":1,\"name\":\"stacked\",\"input\":{\"height\":8,\"width\":12,\"channels\":1},\"classes\":[\"a\",\"b\"]"
+    ","
+    "\"layers\":[{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":3},"
+    "{\"name\":\"router\",\"type\":\"patch_router\",\"patch\":4,\"experts\":2},"
+    "{\"name\":\"experts\",\"type\":\"expert_group\",\"input\":\"stem\",\"router\":\"router\",\"kept\":2,"
+    "\"gate\":\"softmax_topl\",\"gated\":\"input\",\"expert\":["
+    "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":3,\"bias\":true},"
+    "{\"name\":\"sum\",\"type\":\"add\",\"with\":\"patch\"},{\"type\":\"relu\"},"
+    "{\"name\":\"b\",\"type\":\"patch_conv\",\"patch\":2,\"filters\":3,\"bias\":true},"
+    "{\"type\":\"avg_pool\",\"divisor\":\"n\"},"
+    "{\"name\":\"c\",\"type\":\"linear\",\"outputs\":4,\"bias\":true},{\"type\":\"relu\"}]},"
+    "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"},"
+    "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2}]}",
+    /* windows of a stem's map read by a convolution and by smaller patches, gates on outputs */
+    "{\"version\":1,\"name\":\"windowed\",\"input\":{\"height\":8,\"width\":8,\"channels\":1},\"classes\":[\"a\",\"b\"]"
+    ","
+    "\"layers\":[{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":2},"
+    "{\"name\":\"router\",\"type\":\"patch_router\",\"patch\":4,\"experts\":2},"
+    "{\"name\":\"experts\",\"type\":\"expert_group\",\"input\":\"stem\",\"router\":\"router\",\"kept\":2,"
+    "\"gate\":\"topl_softmax\",\"expert\":["
+    "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":3,\"stride\":2,\"padding\":1,\"filters\":3},{\"name\":\"r\",\"type\":"
+    "\"relu\"},"
+    "{\"name\":\"b\",\"type\":\"patch_conv\",\"input\":\"patch\",\"patch\":2,\"filters\":3,\"bias\":true},"
+    "{\"name\":\"sum\",\"type\":\"add\",\"with\":\"r\"},{\"type\":\"avg_pool\",\"divisor\":\"n\"}]},"
+    "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"l\"},"
+    "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2}]}",
+    /* top-2 of four behind standardised scores, on a pooled map */
+    "{\"version\":1,\"name\":\"noisy\",\"input\":{\"height\":5,\"width\":5,\"channels\":1},\"classes\":[\"a\",\"b\","
+    "\"c\"],"
+    "\"layers\":[{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"filters\":6},{\"name\":\"r\",\"type\":\"relu\"},"
+    "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"},"
+    "{\"name\":\"gate\",\"type\":\"sample_router\",\"experts\":4,\"bias\":true,\"normalise\":true},"
+    "{\"name\":\"head\",\"type\":\"mixture\",\"input\":\"pool\",\"router\":\"gate\",\"kept\":2,"
+    "\"gate\":\"topl_softmax\",\"expert\":[{\"name\":\"in\",\"type\":\"linear\",\"outputs\":5,\"bias\":true},"
+    "{\"type\":\"relu\"},{\"name\":\"out\",\"type\":\"linear\",\"outputs\":3}]}]}",
     /* experts of several layers on windows of a stem's map */
     "{\"version\":1,\"name\":\"stack\",\"input\":{\"height\":12,\"width\":12,\"channels\":1},\"classes\":[\"a\",\"b\"],"
     "\"layers\":[{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":5,\"bias\":true},"
@@ -154,7 +189,7 @@ static const char *const model_lists[] = {
     "{\"type\":\"relu\"},{\"name\":\"out\",\"type\":\"linear\",\"outputs\":3}]},"
     "{\"name\":\"last\",\"type\":\"relu\"}]}",
 };
-enum { MODEL_LISTS = sizeof model_lists / sizeof *model_lists, TRAINABLE_LISTS = 7 };
+enum { MODEL_LISTS = sizeof model_lists / sizeof *model_lists };
 
 static size_t model_file_image(const struct graph *graph)
 {
