@@ -18,8 +18,8 @@ enum {
     MAX_WARM_UP_NS = 1000000000,
     LONG_CALL_NS = 50000000, /* fills any cache within its first hundredth */
     MAX_FIT_CALLS = 1 << 24,
-    MAX_GROWTH = 1024,           /* of a sample's calls beyond what was fitted, reading a browser's clock after each */
-    ALWAYS_ALLOWED_CALLS = 4096, /* an interruption while fitting can leave too few by any factor */
+    MAX_GROWTH = 64,              /* of a sample's calls beyond what was fitted */
+    ALWAYS_ALLOWED_CALLS = 65536, /* an interruption while fitting, which reads a clock after each, can leave too few */
 };
 
 struct stopwatch {
