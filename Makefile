@@ -234,6 +234,7 @@ WASM_ROOT   = $(shell em-config CACHE)/sysroot
 WASM_STACK := 262144
 WASM_FIRST := 2097152
 WASM_MOST  := 268435456
+WASM_MALLOC := emmalloc
 
 WASM_CC_emcc  := $(EMCC)
 WASM_CC_clang  = clang-19 --target=wasm32-unknown-emscripten --sysroot=$(WASM_ROOT)
@@ -241,12 +242,12 @@ WASM_CC_threads = $(WASM_CC_clang) -matomics -mbulk-memory
 WASM_FLAGS     = $(if $(filter src/kernels/%,$<),-Os,-Oz) -DPMOE_BUILD='"$(BUILD_ID)"'
 
 WASM_LINK_emcc  = $(EMCC) -O3 -sSTANDALONE_WASM --no-entry -sTOTAL_STACK=$(WASM_STACK) -sINITIAL_MEMORY=$(WASM_FIRST) \
-                  -sALLOW_MEMORY_GROWTH -sMALLOC=emmalloc -sMAXIMUM_MEMORY=$(WASM_MOST) -sERROR_ON_UNDEFINED_SYMBOLS=0 \
+                  -sALLOW_MEMORY_GROWTH -sMALLOC=$(WASM_MALLOC) -sMAXIMUM_MEMORY=$(WASM_MOST) -sERROR_ON_UNDEFINED_SYMBOLS=0 \
                   -sWARN_ON_UNDEFINED_SYMBOLS=0 \
                   -sEXPORTED_FUNCTIONS=$(subst $(space),$(comma),$(addprefix _,$(WASM_EXPORTS))) $(1) -o $(2)
 WASM_LINK_clang = wasm-ld-19 --no-entry --strip-all --stack-first -z stack-size=$(WASM_STACK) \
                   --initial-memory=$(WASM_FIRST) --max-memory=$(WASM_MOST) $(addprefix --export=,$(WASM_EXPORTS)) $(1) \
-                  -L$(WASM_ROOT)/lib/wasm32-emscripten -lstandalonewasm-memgrow -lc -lcompiler_rt -lemmalloc -o $(2)
+                  -L$(WASM_ROOT)/lib/wasm32-emscripten -lstandalonewasm-memgrow -lc -lcompiler_rt -l$(WASM_MALLOC) -o $(2)
 WASM_LINK_threads = $(call WASM_LINK_clang,--shared-memory --import-memory \
                     $(addprefix --export=,$(WASM_EXPORTS_threads)) $(1),$(2))
 comma := ,
@@ -300,9 +301,10 @@ $(foreach tool,emcc clang threads,$(eval $(call WASM_TOOL,$(tool))))
 $(foreach variant,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(variant))))
 -include $(shell find build/wasm -name '*.d' 2>/dev/null)
 
-# The same with the benchmark's exports, and memory for its larger networks.
+# The same with the benchmark's exports, and memory for its larger networks, which come and go.
 $(WASM_BENCH): WASM_EXPORTS += $(shell cat src/wasm/exports-bench.txt)
 $(WASM_BENCH): WASM_MOST := 1073741824
+$(WASM_BENCH): WASM_MALLOC := dlmalloc
 
 # The engine's modules as the page's worker loads them, in one file.
 build/wasm/worker.js: build_scripts/bundle_worker.mjs $(wildcard web/engine/*.js)

@@ -39,7 +39,7 @@ function rowsOf(group) {
   return Object.keys(HOSTS).flatMap((host) => [...rows(host, host), ...rows(`${host}-threads`, host).filter(({ threads }) => threads > 1)]);
 }
 
-const time = (ns) => (ns < 1e5 ? `${(ns / 1e3).toFixed(ns < 1e4 ? 2 : 1)} µs` : `${(ns / 1e6).toFixed(ns < 1e7 ? 2 : 1)} ms`);
+const time = (ns) => (ns < 1e6 ? `${(ns / 1e3).toFixed(ns < 1e4 ? 2 : ns < 1e5 ? 1 : 0)} µs` : `${(ns / 1e6).toFixed(ns < 1e7 ? 2 : ns < 1e8 ? 1 : 0)} ms`);
 const share = (value) => `${(100 * value).toFixed(0)} %`;
 
 /** One line a model and batch, a few columns a host. */
@@ -62,7 +62,7 @@ function byHost(heading, rows, columns, cells) {
 function dense() {
   const rows = ['layers', 'networks'].flatMap(rowsOf);
   return byHost(['network', 'batch', 'multiply-adds an image'], rows, ['time', 'of peak', '2 threads'], {
-    first: ({ model, batch, multiply_adds: macs }) => [model, batch, grouped(macs / batch)],
+    first: ({ model, batch, multiply_adds: macs }) => [model, batch, `${(macs / batch / 1e6).toFixed(1)} M`],
     host: (of) => {
       const one = of.find((row) => row.threads === 1), two = of.find((row) => row.threads === 2);
       return [time(one.median_ns), share(one.peak_share), two ? `${two.time_ratio.toFixed(2)}x` : ''];
@@ -71,7 +71,9 @@ function dense() {
 }
 
 function kept(group, families) {
-  const rows = rowsOf(group).filter((row) => families.includes(row.comparison) && row.time_ratio !== 1);
+  const all = rowsOf(group).filter((row) => families.includes(row.comparison));
+  // The first of a comparison is what the others are compared with.
+  const rows = all.filter((row, i) => i > 0 && ['host', 'comparison', 'batch'].every((key) => row[key] === all[i - 1][key]));
   return byHost(['model', 'batch', 'multiply-add ratio'], rows, ['time', 'time ratio', 'kept'], {
     first: ({ model, batch, multiply_add_ratio: ratio }) => [model, batch, ratio.toFixed(2)],
     host: ([row]) => [time(row.median_ns), row.time_ratio.toFixed(2), row.kept.toFixed(2)],
