@@ -24,7 +24,7 @@ const FORMS = { patch_moe: { ' naive': ['--naive'], ' shared': [], ' batched': [
 /** Another network of ours on the same images, timed beside. @type {Record<string, string>} */
 const ALSO = { patch_moe: 'patch_cnn' };
 const TOLERANCE = 1e-4; // of the largest logit: Winograd and another order of summation on both sides
-const REST_MS = 10; // thread pools of others spin after their work
+const REST_MS = 50; // thread pools of others spin after their work
 const PEERS = ['onnxruntime-web', 'onnxruntime-node', '@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-wasm'];
 
 const { values } = parseArgs({

@@ -2,8 +2,9 @@
  * Interleaved timing of things that should give the same result: in node and in a browser's worker alike.
  *
  * Every round times every contender once, in an order that moves on by one each round, so that drift hits all alike and
- * nobody always runs after the same neighbour.  Before each sample the contender runs once untimed, because the one
- * before has filled the caches, and rests, because thread pools of others spin for a while after their work.
+ * nobody always runs after the same neighbour.  Before each sample there is a rest, because thread pools of others spin
+ * for a while after their work, and then the contender runs untimed for a while, because the one before has filled the
+ * caches and a CPU that rested is slow at first.
  *
  * @typedef {object} Contender
  * @property {string} name
@@ -12,6 +13,7 @@
  */
 
 const WARM_MS = 150;
+const SETTLE_MS = 20;
 const SAMPLE_MS = 8;
 const CLOCK_STEPS = 200; // a sample spans at least so many
 const FEWEST_ROUNDS = 15;
@@ -61,7 +63,9 @@ export async function measure(contenders, { seconds, restMs }) {
         for (let i = 0; i < contenders.length; i++) {
             const at = (i + round) % contenders.length;
             await rest(restMs);
-            await contenders[at].run(1);
+            const settled = performance.now() + SETTLE_MS;
+            do await contenders[at].run(1);
+            while (performance.now() < settled);
             const from = performance.now();
             await contenders[at].run(calls[at]);
             samples[contenders[at].name].push((performance.now() - from) / calls[at]);
