@@ -172,8 +172,7 @@ static void direct_task(void *context, int32_t index, int32_t worker)
 static void deal_out(struct direct *direct, int32_t tasks, int32_t threads)
 {
     const struct conv *conv = direct->call->conv;
-    const int32_t lanes = direct->kernels->lanes, vectors = conv->outs / lanes + (conv->outs % lanes != 0);
-    const int32_t panels = split_evenly(vectors, direct->kernels->conv_vecs).parts;
+    const int32_t panels = split_evenly(vectors_of(direct->kernels, conv->outs), direct->kernels->conv_vecs).parts;
     const int by_outs = panels >= threads && conv->kernel * conv->kernel * (int64_t)conv->outs > direct->positions;
     direct->blocks = !by_outs ? 1 : tasks < panels ? tasks : panels;
     direct->parts = by_outs ? 1 : tasks;

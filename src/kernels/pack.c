@@ -6,14 +6,14 @@
 
 #include <string.h>
 
-static int32_t vectors_of_run(const struct kernels *kernels, struct patch_shape shape)
+int32_t vectors_of(const struct kernels *kernels, int32_t floats)
 {
-    return shape.run / kernels->lanes + (shape.run % kernels->lanes != 0);
+    return floats / kernels->lanes + (floats % kernels->lanes != 0);
 }
 
 size_t packed_count(const struct kernels *kernels, struct patch_shape shape, int32_t outs)
 {
-    size_t count = (size_t)vectors_of_run(kernels, shape);
+    size_t count = (size_t)vectors_of(kernels, shape.run);
     if (!size_mul(count, (size_t)kernels->lanes, &count) || !size_mul(count, (size_t)shape.runs, &count) ||
         !size_mul(count, (size_t)outs, &count))
         return SIZE_MAX;
@@ -48,15 +48,10 @@ void pack_panels(const struct kernels *kernels, struct patch_shape shape, int32_
     }
 }
 
-static int32_t vectors_of_outs(const struct kernels *kernels, int32_t outs)
-{
-    return outs / kernels->lanes + (outs % kernels->lanes != 0);
-}
-
 size_t conv_panels_count(const struct kernels *kernels, size_t floats, int32_t outs)
 {
     size_t count;
-    if (!size_mul((size_t)vectors_of_outs(kernels, outs), (size_t)kernels->lanes, &count) ||
+    if (!size_mul((size_t)vectors_of(kernels, outs), (size_t)kernels->lanes, &count) ||
         !size_mul(count, floats, &count))
         return SIZE_MAX;
     return count;
@@ -64,7 +59,7 @@ size_t conv_panels_count(const struct kernels *kernels, size_t floats, int32_t o
 
 void conv_pack_panels(const struct kernels *kernels, size_t floats, int32_t outs, const float *w, float *panels)
 {
-    struct split panel_split = split_evenly(vectors_of_outs(kernels, outs), kernels->conv_vecs);
+    struct split panel_split = split_evenly(vectors_of(kernels, outs), kernels->conv_vecs);
     for (int32_t p = 0, first = 0, width; p < panel_split.parts; p++, first += width) {
         width = split_size(panel_split, p) * kernels->lanes;
         for (size_t k = 0; k < floats; k++)
@@ -76,7 +71,7 @@ void conv_pack_panels(const struct kernels *kernels, size_t floats, int32_t outs
 int32_t conv_block(const struct kernels *kernels, int32_t vecs, int32_t outs, int32_t blocks, int32_t block,
                    int32_t *first)
 {
-    const int32_t vectors = vectors_of_outs(kernels, outs), panels = split_evenly(vectors, vecs).parts;
+    const int32_t vectors = vectors_of(kernels, outs), panels = split_evenly(vectors, vecs).parts;
     const int64_t begin = part_begin(panels, blocks, block), end = part_begin(panels, blocks, block + 1);
     *first = (int32_t)part_begin(vectors, panels, begin) * kernels->lanes;
     const int32_t after = (int32_t)part_begin(vectors, panels, end) * kernels->lanes;

@@ -16,6 +16,9 @@
 
 #include "kernels.h"
 
+/* So many floats in vectors, the last one begun counts. */
+int32_t vectors_of(const struct kernels *kernels, int32_t floats);
+
 /* Floats; SIZE_MAX if a size_t cannot hold them. */
 size_t packed_count(const struct kernels *kernels, struct patch_shape shape, int32_t outs);
 

@@ -77,21 +77,16 @@ static const double filters_4[6][3] = {
     {0, 0, 1},
 };
 
-static int32_t vectors_of(const struct kernels *kernels, const struct conv *conv)
-{
-    return divide_up(conv->outs, kernels->lanes);
-}
-
 /* Floats of one point's weights. */
 static size_t point_floats(const struct kernels *kernels, const struct conv *conv)
 {
-    return (size_t)vectors_of(kernels, conv) * (size_t)kernels->lanes * (size_t)conv->channels;
+    return (size_t)vectors_of(kernels, conv->outs) * (size_t)kernels->lanes * (size_t)conv->channels;
 }
 
 size_t winograd_packed_count(const struct kernels *kernels, const struct conv *conv)
 {
     size_t outs, count;
-    if (!size_mul((size_t)vectors_of(kernels, conv), (size_t)kernels->lanes, &outs) ||
+    if (!size_mul((size_t)vectors_of(kernels, conv->outs), (size_t)kernels->lanes, &outs) ||
         !size_mul(outs, (size_t)conv->channels, &count) || !size_mul(count, (size_t)points_of(conv), &count) ||
         !size_add(count, (size_t)conv->channels, &count))
         return SIZE_MAX;
@@ -115,7 +110,7 @@ static void transform_filter(const struct conv *conv, const float *w, float *to,
 void winograd_pack(const struct kernels *kernels, const struct conv *conv, const float *w, float *panels)
 {
     const size_t point = point_floats(kernels, conv), filter = (size_t)9 * (size_t)conv->channels;
-    const struct split split = split_evenly(vectors_of(kernels, conv), kernels->winograd_vecs);
+    const struct split split = split_evenly(vectors_of(kernels, conv->outs), kernels->winograd_vecs);
     memset(panels, 0, winograd_packed_count(kernels, conv) * sizeof *panels);
     for (int32_t p = 0, first = 0, width; p < split.parts; p++, first += width) {
         width = split_size(split, p) * kernels->lanes;
@@ -310,7 +305,7 @@ void winograd_run(const struct kernels *kernels, const struct conv_call *call, s
 {
     const struct conv *conv = call->conv;
     const int32_t m = tile_size(conv), most_tiles = most_strip_tiles(kernels, conv);
-    const int32_t panels = split_evenly(vectors_of(kernels, conv), kernels->winograd_vecs).parts;
+    const int32_t panels = split_evenly(vectors_of(kernels, conv->outs), kernels->winograd_vecs).parts;
     struct winograd w = {.kernels = kernels,
                          .call = call,
                          .strip = strip_of(kernels, conv),
@@ -351,7 +346,7 @@ enum { TRANSFORM_COST = 10, WEIGHT_COST = 3 };
 
 static double multiply_cost(const struct kernels *kernels, const struct conv *conv, double products, double uses)
 {
-    const double channels = conv->channels, outs = (double)vectors_of(kernels, conv) * kernels->lanes;
+    const double channels = conv->channels, outs = (double)vectors_of(kernels, conv->outs) * kernels->lanes;
     const double weights = products * channels * outs;
     const double least = weights > LARGE_WEIGHTS && kernels->lanes > WEIGHT_COST ? kernels->lanes : WEIGHT_COST;
     return weights * (uses > least ? uses : least);
@@ -361,7 +356,7 @@ static double winograd_cost(const struct kernels *kernels, const struct conv *co
 {
     const int32_t m = tile_size(conv);
     const double tiles = (double)divide_up(conv->out_high, m) * divide_up(conv->out_wide, m);
-    const double numbers = (double)divide_up(conv->channels, kernels->lanes) + vectors_of(kernels, conv);
+    const double numbers = (double)vectors_of(kernels, conv->channels) + vectors_of(kernels, conv->outs);
     return multiply_cost(kernels, conv, points_of(conv), tiles) +
            TRANSFORM_COST * points_of(conv) * tiles * numbers * kernels->lanes;
 }
