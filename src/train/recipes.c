@@ -1,0 +1,143 @@
+/* The recipes of the committed weights. */
+#include "../pmoe.h"
+#include "recipe.h"
+
+#include <string.h>
+
+/* Paper 1's MNIST settings (papers A2 and B1; the code's where text and code differ: pooling by n, output +1 / -1 of
+ * the separate model), and ours for ten classes. */
+static const pmoe_recipe recipes[] = {
+    {.name = "mosaic-cnn",
+     .kind = PMOE_CNN,
+     .set = PMOE_MOSAIC,
+     .filters = 40,
+     .divisor = "n",
+     .samples = 1000,
+     .batch = 20,
+     .epochs = 150,
+     .rate = 0.2f,
+     .rate_end = 0.2f,
+     .expert_std = 0.1f,
+     .optimizer = "sgd",
+     .output = "normal",
+     .seed = 1},
+    {.name = "mosaic-separate",
+     .kind = PMOE_SEPARATE,
+     .set = PMOE_MOSAIC,
+     .filters = 40,
+     .experts = 2,
+     .kept = 2,
+     .divisor = "n",
+     .samples = 1000,
+     .batch = 20,
+     .epochs = 150,
+     .rate = 0.2f,
+     .rate_end = 0.2f,
+     .router_epochs = 100,
+     .router_rate = 0.1f,
+     .expert_std = 0.1f,
+     .router_std = 0.1f,
+     .optimizer = "sgd",
+     .output = "sign",
+     .seed = 1},
+    {.name = "mosaic-joint",
+     .kind = PMOE_JOINT,
+     .set = PMOE_MOSAIC,
+     .filters = 40,
+     .experts = 8,
+     .kept = 6,
+     .gate = "topl_softmax",
+     .divisor = "n",
+     .samples = 1000,
+     .batch = 20,
+     .epochs = 150,
+     .rate = 0.2f,
+     .rate_end = 0.2f,
+     .expert_std = 0.01f,
+     .router_std = 1e-4f,
+     .optimizer = "sgd",
+     .output = "normal",
+     .seed = 1},
+    {.name = "mosaic10-cnn",
+     .kind = PMOE_CNN,
+     .set = PMOE_MOSAIC10,
+     .filters = 640,
+     .bias = 1,
+     .divisor = "n",
+     .samples = 16000,
+     .fresh = 1,
+     .shift = 1,
+     .batch = 64,
+     .epochs = 36,
+     .optimizer = "adam",
+     .rate = 0.004f,
+     .rate_end = 0.00005f,
+     .expert_std = 0.02f,
+     .output = "trained",
+     .seed = 1},
+    {.name = "mosaic10-pmoe",
+     .kind = PMOE_JOINT,
+     .set = PMOE_MOSAIC10,
+     .filters = 640,
+     .bias = 1,
+     .experts = 20,
+     .kept = 2,
+     .gate = "topl_softmax",
+     .divisor = "l",
+     .samples = 16000,
+     .fresh = 1,
+     .shift = 1,
+     .batch = 64,
+     .epochs = 36,
+     .optimizer = "adam",
+     .rate = 0.004f,
+     .rate_end = 0.00005f,
+     .expert_std = 0.02f,
+     .router_std = 0.01f,
+     .output = "trained",
+     .seed = 1},
+    {.name = "cifar-wrn",
+     .kind = PMOE_WRN,
+     .set = PMOE_CIFAR10,
+     .depth = 10,
+     .widen = 2,
+     .divisor = "n",
+     .samples = 50000,
+     .shift = 4,
+     .flip = 1,
+     .batch = 128,
+     .epochs = 60,
+     .optimizer = "sgd",
+     .momentum = 0.9f,
+     .nesterov = 1,
+     .decay = 5e-4f,
+     .schedule = "one_cycle",
+     .rate = 0.2f,
+     .rate_end = 0,
+     .output = "trained",
+     .seed = 1},
+};
+
+int pmoe_recipe_count(void)
+{
+    return (int)(sizeof recipes / sizeof *recipes);
+}
+
+const pmoe_recipe *pmoe_recipe_at(int index)
+{
+    return index >= 0 && index < pmoe_recipe_count() ? &recipes[index] : NULL;
+}
+
+const pmoe_recipe *pmoe_recipe_find(const char *name)
+{
+    for (int i = 0; i < pmoe_recipe_count(); i++)
+        if (strcmp(recipes[i].name, name) == 0)
+            return &recipes[i];
+    return NULL;
+}
+
+const char *model_kind_name(pmoe_model_kind kind)
+{
+    static const char *const names[] = {"cnn", "separate", "joint", "wrn"};
+    return names[kind];
+}
