@@ -76,6 +76,7 @@ static const struct option options[] = {
 struct epoch_row {
     const char *phase;
     double loss, accuracy, test; /* test: accuracy on test data, NAN if nobody looked */
+    double seconds;              /* of training alone */
 };
 
 struct training {
@@ -246,9 +247,10 @@ static pmoe_status train_epochs(struct training *training, pmoe_error *error)
     const struct train_options *given = training->given;
     while (!pmoe_trainer_done(training->trainer)) {
         pmoe_progress now;
+        double start = native_clock_ns();
         TRY(pmoe_trainer_epoch(training->trainer, report_batch, training, &now, error));
         struct epoch_row *row = &training->rows[training->row_count++];
-        *row = (struct epoch_row){now.phase, now.loss, now.accuracy, (double)NAN};
+        *row = (struct epoch_row){now.phase, now.loss, now.accuracy, (double)NAN, (native_clock_ns() - start) * 1e-9};
         if (given->test_every && now.epoch % given->test_every == 0) {
             TRY(measure(training, error));
             row->test = training->accuracy;
@@ -311,6 +313,7 @@ static void write_json(struct json_writer *json, const void *context)
         json_add_text(json, "phase", training->rows[i].phase);
         json_add_number(json, "loss", training->rows[i].loss, 6);
         json_add_number(json, "accuracy", training->rows[i].accuracy, 6);
+        json_add_number(json, "seconds", training->rows[i].seconds, 5);
         if (training->given->test_every)
             json_add_number(json, "test_accuracy", training->rows[i].test, 6);
         json_close_object(json);
