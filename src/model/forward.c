@@ -102,6 +102,20 @@ const float **run_whole_inputs(const pmoe_run *run, int32_t layer, int32_t image
     return run->rows;
 }
 
+int32_t run_feeds_zeros(const pmoe_run *run, int32_t group)
+{
+    return run->zeros && group_has_zeros(&run->model->graph, group);
+}
+
+/* All that an expert of a group is given. */
+static int32_t give_patches(pmoe_run *run, int32_t group)
+{
+    int32_t images = run_kept_rows(run, group, run->expert, run->all_given);
+    if (run_feeds_zeros(run, group))
+        run->all_given[images++] = run->zeros;
+    return images;
+}
+
 int32_t run_vector_rows(const pmoe_run *run, int32_t layer, const float **rows)
 {
     const float *values = run_input(run, layer);
@@ -291,7 +305,7 @@ static void copy_given(pmoe_run *run, int32_t group, int32_t first, int32_t imag
     for (int32_t i = 0; i < images; i++) {
         const float *from = run->given[i];
         float gate = 1;
-        if (layer->gate_place == GATE_ON_INPUT) {
+        if (layer->gate_place == GATE_ON_INPUT && from != run->zeros) {
             int32_t list = (first + i) / layer->kept * layer->experts + run->expert;
             gate = run_gates(run, group)[list * layer->kept + (first + i) % layer->kept];
         }
@@ -317,7 +331,7 @@ static void group_experts(pmoe_run *run, int32_t at)
     const struct layer *layer = &run->model->graph.layer[at];
     int32_t most = run_stack_images(run, at);
     for (run->expert = 0; run->expert < layer->experts; run->expert++) {
-        int32_t images = run_kept_rows(run, at, run->expert, run->all_given);
+        int32_t images = give_patches(run, at);
         for (int32_t first = 0; first < images; first += most) {
             run->expert_row = run->expert * images + first;
             forward_stack(run, at, first, images - first < most ? images - first : most);
@@ -334,18 +348,23 @@ static void forward_group_pool(pmoe_run *run, int32_t at)
     struct shape in = group->shape;
     float scale = 1.0f / (float)pool_divisor_value(&run->model->graph, at);
     float dropped = (float)(group->patches - group->kept) * scale;
-    const float *constant = run->model->plan[layer->input].constant;
+    const int32_t fed = run_feeds_zeros(run, layer->input);
+    const float *constants = run->model->plan[layer->input].constant;
     const float *from = run_input(run, at), *gates = run_gates(run, layer->input);
     float *out = run_output(run, at);
-    for (int32_t s = 0; s < in.a; s++)
+    for (int32_t s = 0; s < in.a; s++, from += fed * in.c) {
+        const float *constant = fed         ? from + run->now * in.b * in.c
+                                : constants ? constants + (size_t)s * (size_t)in.c
+                                            : NULL;
         for (int32_t b = 0; b < run->now; b++, from += in.b * in.c) {
             size_t of_image = (size_t)b * (size_t)in.a + (size_t)s;
             float *to = out + of_image * (size_t)in.c;
             kernels->gated_sum(to, from, group->gate_place == GATE_ON_OUTPUT ? gates + of_image * (size_t)in.b : NULL,
                                scale, in.b, in.c);
             if (constant)
-                kernels->axpy(to, dropped, constant + (size_t)s * (size_t)in.c, (size_t)in.c);
+                kernels->axpy(to, dropped, constant, (size_t)in.c);
         }
+    }
 }
 
 /* Images by expert, not experts by image: each expert's weights are read once for all images that keep it. */
@@ -406,7 +425,7 @@ int32_t run_stack(pmoe_run *run, int32_t group, int32_t expert)
 {
     int is_group = run->model->graph.layer[group].type == LAYER_EXPERT_GROUP;
     run->expert = expert;
-    int32_t images = is_group ? run_kept_rows(run, group, expert, run->all_given) : gather_kept(run, group);
+    int32_t images = is_group ? give_patches(run, group) : gather_kept(run, group);
     run->expert_row = is_group ? expert * images : 0;
     if (images)
         forward_stack(run, group, 0, images);

@@ -101,6 +101,9 @@ struct pmoe_run {
     int32_t *from;           /* mixture: the kept place, image * kept + j, that each of those came from */
     float *copies;           /* those that pass now, where they are copied */
     float *stack;            /* outputs inside of experts, for run_stack_images patches */
+    const float *zeros;      /* training: as large as any input of a group whose dropped patches are zeros; one of
+                                these, for all of them, is then the last that each expert is given.  Else NULL: what
+                                experts make of one is the plan's constant */
     float *scratch;          /* of convolutions; in own_scratch once threads need more than one does */
     size_t scratch_floats;
     void *own_scratch;
@@ -127,8 +130,8 @@ int64_t model_pool_work(const pmoe_model *model);
 PMOE_MUST_USE pmoe_status run_use_pool(pmoe_run *run, struct pool *pool, pmoe_error *error);
 
 /* Output of a layer for the part under way.  Expert groups: [k][now][l][c], before gates on outputs, which the pool
- * applies; inner layers: [rows][...] of the expert under way; all others [now][...].  A folded layer's output is that
- * of the layer that stores it. */
+ * applies, or where a patch of zeros is fed [k][now * l + 1][c]; inner layers: [rows][...] of the expert under way; all
+ * others [now][...].  A folded layer's output is that of the layer that stores it. */
 float *run_output(const pmoe_run *run, int32_t layer);
 const float *run_input(const pmoe_run *run, int32_t layer); /* the image, or the output of the layer it reads */
 
@@ -141,6 +144,9 @@ int32_t run_vector_rows(const pmoe_run *run, int32_t layer, const float **rows);
  * experts of what the one under way was given.  Until the next call. */
 const float **run_whole_inputs(const pmoe_run *run, int32_t layer, int32_t images);
 const float **run_patch_inputs(const pmoe_run *run, int32_t layer, int32_t images);
+
+/* Is a patch of zeros the last that experts of this group are given?  0 or 1. */
+int32_t run_feeds_zeros(const pmoe_run *run, int32_t group);
 
 /* One expert's stack once more on what it was given, of a run that keeps all: outputs inside are there until the next
  * one's.  Leaves the expert under way; returns how many patches or vectors that were, for a mixture maybe 0. */
@@ -158,6 +164,9 @@ void run_experts(pmoe_run *run, int32_t group);
 
 /* What a run asks of the allocator. */
 size_t run_bytes(const pmoe_model *model, int32_t max_batch);
+
+/* Would training feed a patch of zeros to experts of this group? */
+int32_t group_has_zeros(const struct graph *graph, int32_t group);
 
 /* What one pool divides by. */
 int32_t pool_divisor_value(const struct graph *graph, int32_t pool);

@@ -131,6 +131,10 @@ static void plan_layer(pmoe_model *model, int32_t at)
         plan->patch = (struct patch_shape){1, in.c, in.c};
         plan->outs = layer->type == LAYER_LINEAR ? layer->filters : layer->experts;
         break;
+    case LAYER_EXPERT_GROUP: /* what experts make of a patch of zeros lies behind their others: a row of a batch */
+        if (model->memory == MODEL_KEEP_ALL && group_has_zeros(graph, at))
+            plan->out_count += (int64_t)layer->experts * layer->shape.c;
+        break;
     default: break;
     }
 }

@@ -28,10 +28,20 @@ static void at_least(size_t *size, size_t wanted)
         *size = wanted;
 }
 
-/* How many maps or vectors of one image an inner layer may meet at once. */
-static size_t given_count(const struct layer *group)
+int32_t group_has_zeros(const struct graph *graph, int32_t group)
 {
-    return group->type == LAYER_EXPERT_GROUP ? (size_t)group->kept : 1;
+    const struct layer *layer = &graph->layer[group];
+    return layer->type == LAYER_EXPERT_GROUP && layer->dropped == DROPPED_ZEROS && layer->kept < layer->patches;
+}
+
+/* How many maps or vectors of one image an inner layer may meet at once; training's patch of zeros is one of a batch.
+ */
+static size_t given_count(const pmoe_model *model, int32_t group)
+{
+    const struct layer *layer = &model->graph.layer[group];
+    if (layer->type == LAYER_MIXTURE)
+        return 1;
+    return (size_t)layer->kept + (model->memory == MODEL_KEEP_ALL && group_has_zeros(&model->graph, group));
 }
 
 int32_t run_stack_images(const pmoe_run *run, int32_t group)
@@ -39,7 +49,7 @@ int32_t run_stack_images(const pmoe_run *run, int32_t group)
     const struct graph *graph = &run->model->graph;
     size_t patch = (size_t)shape_count(graph_shape_of(graph, group + 1, GRAPH_EXPERT));
     size_t fit = RUN_STACK_BYTES / sizeof(float) / (patch + run->model->plan[group].stack_floats);
-    size_t most = given_count(&graph->layer[group]) * (size_t)run->at_once;
+    size_t most = given_count(run->model, group) * (size_t)run->at_once;
     if (run->model->memory == MODEL_KEEP_ALL)
         return (int32_t)most;
     return (int32_t)(fit < 1 ? 1 : fit < most ? fit : most);
@@ -52,7 +62,7 @@ static struct run_sizes run_measure(const pmoe_run *run)
     struct run_sizes sizes = {.rows = 1};
     for (int32_t i = 0; i < graph->layers; i++) {
         const struct layer *layer = &graph->layer[i];
-        size_t maps = layer->group < 0 ? 1 : given_count(&graph->layer[layer->group]);
+        size_t maps = layer->group < 0 ? 1 : given_count(model, layer->group);
         int has_grid = layer->type == LAYER_PATCH_CONV || layer->type == LAYER_PATCH_ROUTER;
         at_least(&sizes.rows, maps * (has_grid ? (size_t)layer->patches : 1));
         if (layer->type == LAYER_PATCH_ROUTER)
@@ -60,7 +70,7 @@ static struct run_sizes run_measure(const pmoe_run *run)
         if (!layer->inner)
             continue;
         size_t images = (size_t)run_stack_images(run, i);
-        at_least(&sizes.given, given_count(layer));
+        at_least(&sizes.given, given_count(model, i));
         at_least(&sizes.stack, images * model->plan[i].stack_floats);
         if (model->plan[i].copies)
             at_least(&sizes.copies, images * (size_t)shape_count(graph_shape_of(graph, i + 1, GRAPH_EXPERT)));

@@ -12,10 +12,6 @@ pmoe_status backward_check(const struct graph *graph, pmoe_error *error)
 {
     for (int32_t i = 0; i < graph->layers; i++) {
         const struct layer *layer = &graph->layer[i];
-        if (layer->type == LAYER_EXPERT_GROUP && layer->dropped == DROPPED_ZEROS)
-            return fail(error, PMOE_E_GRAPH,
-                        "layer \"%s\": training does not know dropped patches that are \"zeros\"; expected \"absent\"",
-                        layer->name);
         if (layer->type == LAYER_BATCH_NORM && layer->group >= 0 && graph->layer[layer->group].type == LAYER_MIXTURE)
             return fail(error, PMOE_E_GRAPH, "layer \"%s\": training does not know batch norms inside of a mixture",
                         layer->name);
@@ -75,11 +71,13 @@ int32_t gradient_owner(const pmoe_model *model, int32_t layer)
     return model->plan[stored_by].in_group ? model->graph.layer[layer].group : stored_by;
 }
 
-/* Maps or vectors of one image that a layer may meet at most. */
-static size_t maps_an_image(const struct graph *graph, int32_t layer)
+/* Maps or vectors that a layer may meet at most. */
+static size_t most_maps(const struct graph *graph, int32_t layer, size_t batch)
 {
     int32_t group = graph->layer[layer].group;
-    return group >= 0 && graph->layer[group].type == LAYER_EXPERT_GROUP ? (size_t)graph->layer[group].kept : 1;
+    if (group < 0 || graph->layer[group].type != LAYER_EXPERT_GROUP)
+        return batch;
+    return batch * (size_t)graph->layer[group].kept + (size_t)group_has_zeros(graph, group);
 }
 
 static size_t larger(size_t a, size_t b)
@@ -91,12 +89,12 @@ static void lane_lay_out(struct lane *lane, const pmoe_model *model, size_t batc
 {
     const struct graph *graph = &model->graph;
     size_t image = (size_t)graph->height * (size_t)graph->width * (size_t)graph->channels, scratch = 0, most = 1;
-    size_t rows = backward_scratch_rows(model, (int32_t)batch), given = 0;
+    size_t rows = backward_scratch_rows(model, (int32_t)batch), given = 0, zeros = 0;
     lane->images = arena_take(arena, batch * image * sizeof(float));
     lane->logits = arena_take(arena, batch * (size_t)graph->outputs * sizeof(float));
     for (int32_t i = 0; i < graph->layers; i++) {
         const struct layer *layer = &graph->layer[i];
-        size_t maps = batch * maps_an_image(graph, i);
+        size_t maps = most_maps(graph, i, batch);
         int32_t owner = gradient_owner(model, i);
         most = larger(most, maps);
         lane->doutput[i] = owner < i ? lane->doutput[owner]
@@ -105,7 +103,8 @@ static void lane_lay_out(struct lane *lane, const pmoe_model *model, size_t batc
             size_t kept = (size_t)layer->kept * (layer->type == LAYER_EXPERT_GROUP ? (size_t)layer->experts : 1);
             size_t patch = (size_t)shape_count(graph_shape_of(graph, i + 1, GRAPH_EXPERT));
             lane->dgates[i] = arena_take(arena, batch * kept * sizeof(float));
-            given = larger(given, batch * maps_an_image(graph, i + 1) * patch);
+            given = larger(given, most_maps(graph, i + 1, batch) * patch);
+            zeros = group_has_zeros(graph, i) ? larger(zeros, input_count(graph, i)) : zeros;
         }
         if (layer->shape.kind == SHAPE_SCORES)
             lane->dscores[i] = arena_take(arena, batch * (size_t)shape_count(layer->shape) * sizeof(float));
@@ -114,6 +113,9 @@ static void lane_lay_out(struct lane *lane, const pmoe_model *model, size_t batc
         if (layer->type == LAYER_CONV)
             scratch = larger(scratch, conv_backward_scratch(&lane->backward->conv[i], (int32_t)maps));
     }
+    lane->zeros = zeros ? arena_take(arena, zeros * sizeof *lane->zeros) : NULL;
+    if (lane->zeros)
+        memset(lane->zeros, 0, zeros * sizeof *lane->zeros);
     lane->dgiven = arena_take(arena, given * sizeof *lane->dgiven);
     lane->rows = arena_take(arena, most * sizeof *lane->rows);
     lane->scratch = arena_take(arena, scratch * sizeof *lane->scratch);
@@ -137,6 +139,7 @@ pmoe_status lane_open(const struct backward *backward, int32_t max_batch, struct
                     (int)max_batch, arena.used);
     }
     lane_lay_out(lane, model, (size_t)max_batch, &arena);
+    lane->run->zeros = lane->zeros;
     lane->run->norm = forward_batch_norm;
     lane->run->norm_context = lane;
     return PMOE_OK;
@@ -161,6 +164,11 @@ static void forward_batch_norm(void *context, int32_t at, int32_t images)
     struct norm *norm = &lane->norm[at];
     const float *x = run_input(lane->run, at);
     float *y = run_output(lane->run, at);
+    norm->copies = 1;
+    if (layer->group >= 0 && run_feeds_zeros(lane->run, layer->group)) {
+        const struct layer *group = &model->graph.layer[layer->group];
+        norm->copies = (group->patches - group->kept) * lane->run->batch;
+    }
     if (norm_is_fixed(&model->graph, at))
         model->kernels->scale_shift(y, x, plan->scale, plan->bias, images * norm->pixels, norm->channels, plan->relu);
     else

@@ -7,7 +7,11 @@
  *
  * A batch norm's statistics are those of its lane, as in training on several devices (Goyal et al. 2017, sec. 2.3;
  * small parts generalise at least as well: Hoffer et al. 2017, "ghost batch norm").  One that reads the image itself is
- * the normalisation of a data set: it keeps the statistics it was given. */
+ * the normalisation of a data set: it keeps the statistics it was given.
+ *
+ * Where dropped patches are zeros to an expert, one patch of zeros is fed to it and stands for all of the lane's: it
+ * counts as often in an inner norm's statistics, and its gradient is the sum of theirs.  That is what masking a dense
+ * layer gives (paper 1's code), for the cost of the kept patches and one. */
 #ifndef PMOE_TRAIN_BACKWARD_H
 #define PMOE_TRAIN_BACKWARD_H
 
@@ -15,8 +19,8 @@
 #include "conv_backward.h"
 #include "norm.h"
 
-/* Does training know these layers?  Not yet known: dropped patches that are zeros to experts, and batch norms inside of
- * a mixture, whose experts may get no image at all.  PMOE_E_GRAPH names the layer. */
+/* Does training know these layers?  Not yet known: batch norms inside of a mixture, whose experts may get no image at
+ * all.  PMOE_E_GRAPH names the layer. */
 PMOE_MUST_USE pmoe_status backward_check(const struct graph *graph, pmoe_error *error);
 
 /* What all lanes share: weights as convolutions want them on the way back. */
@@ -36,6 +40,7 @@ struct lane {
     const struct backward *backward;
     void *block;
     float *images;                    /* [max_batch][h][w][c], for the caller to fill */
+    float *zeros;                     /* as run->zeros; NULL if no group wants any */
     float *logits;                    /* [max_batch][outputs] */
     float *doutput[GRAPH_MAX_LAYERS]; /* gradient by each layer's output, laid out as run_output */
     float *dgates[GRAPH_MAX_LAYERS];  /* groups: [batch][k][l]; mixtures: [batch][kept] */

@@ -126,7 +126,8 @@ static void begin_stack(struct lane *lane, int32_t group)
 static int is_single(const struct graph *graph, int32_t group)
 {
     const struct layer *layer = &graph->layer[group], *first = &graph->layer[group + 1];
-    return layer->gate_place == GATE_ON_OUTPUT && first->type == LAYER_PATCH_CONV && first->patches == 1 &&
+    return layer->gate_place == GATE_ON_OUTPUT && !group_has_zeros(graph, group) && first->type == LAYER_PATCH_CONV &&
+           first->patches == 1 &&
            (layer->inner == 1 || (layer->inner == 2 && graph->layer[group + 2].type == LAYER_RELU));
 }
 
@@ -168,7 +169,7 @@ static void give_back_patches(struct lane *lane, int32_t at, float *all)
     struct shape in = graph_input_shape(&model->graph, at);
     const float *from = lane->dgiven, *x = run_input(run, at);
     size_t image = input_count(&model->graph, at), floats = (size_t)layer->patch * (size_t)in.c;
-    for (int32_t i = 0; i < lane->count; i++) {
+    for (int32_t i = 0; i < lane->count - run_feeds_zeros(run, at); i++) {
         int32_t b = i / layer->kept, place = (b * layer->experts + run->expert) * layer->kept + i % layer->kept;
         size_t to = (size_t)b * image + (size_t)model->plan[at].table[run->picks[at][place]];
         float gate = 1, dgate = 0;

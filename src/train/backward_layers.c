@@ -226,15 +226,21 @@ static void backward_group_pool(struct lane *lane, int32_t at, float scale)
     const int on_output = graph->layer[group].gate_place == GATE_ON_OUTPUT;
     struct shape in = graph_input_shape(graph, at);
     const float *x = run_input(lane->run, at), *dy = lane_doutput(lane, at);
-    float *dx = add_to_gradient(lane, at, group);
-    size_t rows = (size_t)in.b, experts = (size_t)in.a, expert_floats = rows * (size_t)in.c;
-    size_t batch = (size_t)lane->run->batch;
+    const size_t rows = (size_t)in.b, experts = (size_t)in.a, outs = (size_t)in.c, batch = (size_t)lane->run->batch;
+    const size_t fed = (size_t)run_feeds_zeros(lane->run, group), expert_rows = batch * rows + fed;
+    const float dropped = (float)(graph->layer[group].patches - in.b) * scale;
+    int32_t adds;
+    float *dx = begin_gradient(lane, at, group, &adds);
+    if (!adds)
+        memset(dx, 0, experts * expert_rows * outs * sizeof *dx);
     for (size_t s = 0; s < experts; s++)
         for (size_t b = 0; b < batch; b++) {
-            size_t image = b * experts + s, kept = (s * batch + b) * expert_floats;
+            size_t image = b * experts + s, kept = (s * expert_rows + b * rows) * outs;
             spread_pool(dx + kept, x + kept, on_output ? lane->run->gates[group] + image * rows : NULL,
-                        on_output ? lane->dgates[group] + image * rows : NULL, dy + image * (size_t)in.c, scale, in.b,
-                        in.c);
+                        on_output ? lane->dgates[group] + image * rows : NULL, dy + image * outs, scale, in.b, in.c);
+            if (fed)
+                lane->run->model->kernels->axpy(dx + (s * expert_rows + batch * rows) * outs, dropped,
+                                                dy + image * outs, outs);
         }
 }
 

@@ -313,9 +313,8 @@ static pmoe_status resume_view(pmoe_trainer *trainer, const struct safetensors *
     status = take_entries(trainer, view, checkpoint, error);
     allocator_give(&trainer->allocator, checkpoint);
     TRY(status);
-    trainer_pack(trainer);
     trainer->epoch = epoch;
-    return PMOE_OK;
+    return trainer_settle(trainer, error);
 }
 
 pmoe_status pmoe_trainer_resume(pmoe_trainer *trainer, const void *file, size_t file_bytes, pmoe_error *error)

@@ -118,6 +118,12 @@ static const char *keep_word(char *copy, size_t bytes, const char *word)
     return word ? strncpy(copy, word, bytes - 1) : NULL;
 }
 
+pmoe_status trainer_settle(pmoe_trainer *trainer, pmoe_error *error)
+{
+    trainer_pack(trainer);
+    return model_find_constants(trainer->model, error);
+}
+
 static void keep_recipe(pmoe_trainer *trainer, const pmoe_recipe *recipe)
 {
     trainer->recipe = *recipe;
@@ -191,8 +197,7 @@ static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, 
             memset(trainer->moments[t][m], 0, (size_t)trainer->graph->tensor[t].count * sizeof(float));
         recipe_init(&trainer->recipe, trainer->graph, t, trainer->weights[t]);
     }
-    trainer_pack(trainer);
-    return PMOE_OK;
+    return trainer_settle(trainer, error);
 }
 
 pmoe_status pmoe_trainer_open(const pmoe_recipe *recipe, pmoe_data data, int32_t threads, const pmoe_options *options,
@@ -497,9 +502,7 @@ pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user,
     }
     trainer->epoch++;
     progress->epoch = trainer->epoch;
-    if (routers)
-        trainer_pack(trainer);
-    return PMOE_OK;
+    return trainer_settle(trainer, error);
 }
 
 const pmoe_model *pmoe_trainer_model(const pmoe_trainer *trainer)

@@ -59,8 +59,11 @@ struct pmoe_trainer {
     int64_t step; /* of the experts' phase, from 1 */
 };
 
-/* Put all weights into the model. */
+/* Put all weights into the model, for the next step. */
 void trainer_pack(pmoe_trainer *trainer);
+
+/* The same and what follows from them, for others to run it. */
+PMOE_MUST_USE pmoe_status trainer_settle(pmoe_trainer *trainer, pmoe_error *error);
 
 /* Arrays of state that the optimizer keeps for this tensor. */
 int trainer_moments(const pmoe_trainer *trainer, int32_t tensor);

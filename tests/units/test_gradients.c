@@ -272,65 +272,133 @@ static void test_gradients_of_every_layer(void **state)
         assert_true(seen[type]);
 }
 
-/* One expert that is given the whole map, under a gate of 1, is what its stack would be without it: the same gradients,
- * batch norms' statistics included. */
-static void test_an_expert_is_a_network_of_its_own(void **state)
+/* Two networks that should compute the same: the second has the first's layers, some of them inside of its group "g".
+ */
+struct pair {
+    struct bench bench[2];
+    int32_t of_first[GRAPH_MAX_TENSORS]; /* by the second's tensor, the first's of that name, or -1 */
+};
+
+static void pair_open(struct pair *pair, const char *const lists[2])
 {
-    (void)state;
+    for (int i = 0; i < 2; i++)
+        bench_open(&pair->bench[i], lists[i], 5);
+    struct bench *first = &pair->bench[0], *second = &pair->bench[1];
+    for (int32_t t = 0; t < second->file.graph.tensors; t++) {
+        const char *name = second->file.graph.tensor[t].name;
+        pair->of_first[t] = -1;
+        for (int32_t u = 0; u < first->file.graph.tensors; u++)
+            if (strcmp(first->file.graph.tensor[u].name, strncmp(name, "g.", 2) ? name : name + 2) == 0)
+                pair->of_first[t] = u;
+        if (pair->of_first[t] >= 0)
+            memcpy(second->file.weights[t], first->file.weights[pair->of_first[t]],
+                   (size_t)second->file.graph.tensor[t].count * sizeof(float));
+    }
+    memcpy(second->lane.images, first->lane.images, BATCH * model_file_image(&first->file.graph) * sizeof(float));
+    for (int i = 0; i < 2; i++)
+        pack_all(&pair->bench[i]);
+}
+
+/* Every gradient of the first is that of the second, norms' statistics among them. */
+static void pair_compare(struct pair *pair)
+{
+    float *gradients[2][GRAPH_MAX_TENSORS];
+    const struct graph *second = &pair->bench[1].file.graph;
+    for (int i = 0; i < 2; i++) {
+        const struct graph *graph = &pair->bench[i].file.graph;
+        for (int32_t t = 0; t < graph->tensors; t++)
+            gradients[i][t] = malloc((size_t)graph->tensor[t].count * sizeof(float));
+        float_backward(&pair->bench[i], gradients[i]);
+    }
+    int32_t compared = 0;
+    for (int32_t t = 0; t < second->tensors; t++)
+        for (int64_t k = 0; pair->of_first[t] >= 0 && k < second->tensor[t].count; k++, compared++)
+            assert_float_equal(gradients[1][t][k], gradients[0][pair->of_first[t]][k], 1e-6f);
+    assert_int_equal(compared, pair->bench[0].file.graph.parameters);
+    for (int i = 0; i < 2; i++)
+        for (int32_t t = 0; t < pair->bench[i].file.graph.tensors; t++)
+            free(gradients[i][t]);
+}
+
+static void pair_close(struct pair *pair)
+{
+    for (int i = 0; i < 2; i++)
+        bench_close(&pair->bench[i]);
+}
+
 #define HEAD(name)                                                                                                     \
     "{\"version\":1,\"name\":\"" name                                                                                  \
     "\",\"input\":{\"height\":6,\"width\":6,\"channels\":2},\"classes\":[\"a\",\"b\"],"                                \
-    "\"layers\":[{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":4},"
+    "\"layers\":["
+#define TAIL "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2}]}"
+
+/* One expert that is given the whole map, under a gate of 1, is what its stack would be without it. */
+static void test_an_expert_is_a_network_of_its_own(void **state)
+{
+    (void)state;
+#define STEM "{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":4},"
 #define STACK                                                                                                          \
     "{\"name\":\"n1\",\"type\":\"batch_norm\"},{\"name\":\"r1\",\"type\":\"relu\"},"                                   \
     "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":3,\"stride\":2,\"padding\":1,\"filters\":5,\"bias\":true},"          \
     "{\"name\":\"n2\",\"type\":\"batch_norm\"},{\"name\":\"r2\",\"type\":\"relu\"},"                                   \
     "{\"name\":\"b\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":5},"                                     \
     "{\"name\":\"sum\",\"type\":\"add\",\"with\":\"a\"},{\"name\":\"p\",\"type\":\"avg_pool\",\"divisor\":\"n\"}"
-#define TAIL "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2}]}"
     static const char *const lists[2] = {
-        HEAD("plain") STACK "," TAIL,
-        HEAD("expert") "{\"name\":\"router\",\"type\":\"patch_router\",\"patch\":6,\"experts\":1},"
-                       "{\"name\":\"g\",\"type\":\"expert_group\",\"input\":\"stem\",\"router\":\"router\",\"kept\":1,"
-                       "\"gate\":\"hard\",\"expert\":[" STACK "]},"
-                       "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"}," TAIL};
-    struct bench bench[2];
-    float *gradients[2][GRAPH_MAX_TENSORS] = {{NULL}};
-    int32_t of_plain[GRAPH_MAX_TENSORS]; /* by the tensor of the other */
-    for (int i = 0; i < 2; i++)
-        bench_open(&bench[i], lists[i], 5);
-    const struct graph *plain = &bench[0].file.graph, *expert = &bench[1].file.graph;
-    for (int32_t t = 0; t < expert->tensors; t++) {
-        const char *name = expert->tensor[t].name;
-        of_plain[t] = -1;
-        for (int32_t u = 0; u < plain->tensors; u++)
-            if (strcmp(plain->tensor[u].name, strncmp(name, "g.", 2) ? name : name + 2) == 0)
-                of_plain[t] = u;
-        if (of_plain[t] >= 0)
-            memcpy(bench[1].file.weights[t], bench[0].file.weights[of_plain[t]],
-                   (size_t)expert->tensor[t].count * sizeof(float));
-    }
-    memcpy(bench[1].lane.images, bench[0].lane.images, BATCH * model_file_image(plain) * sizeof(float));
-    for (int i = 0; i < 2; i++) {
-        pack_all(&bench[i]);
-        for (int32_t t = 0; t < bench[i].file.graph.tensors; t++)
-            gradients[i][t] = malloc((size_t)bench[i].file.graph.tensor[t].count * sizeof(float));
-        float_backward(&bench[i], gradients[i]);
-    }
-    int32_t compared = 0;
-    for (int32_t t = 0; t < expert->tensors; t++)
-        for (int64_t k = 0; of_plain[t] >= 0 && k < expert->tensor[t].count; k++, compared++)
-            assert_float_equal(gradients[1][t][k], gradients[0][of_plain[t]][k], 1e-6f);
-    assert_int_equal(compared, plain->parameters);
-    for (int i = 0; i < 2; i++) {
-        for (int32_t t = 0; t < bench[i].file.graph.tensors; t++)
-            free(gradients[i][t]);
-        bench_close(&bench[i]);
-    }
-#undef HEAD
+        HEAD("plain") STEM STACK "," TAIL,
+        HEAD("expert") STEM "{\"name\":\"router\",\"type\":\"patch_router\",\"patch\":6,\"experts\":1},"
+                            "{\"name\":\"g\",\"type\":\"expert_group\",\"input\":\"stem\",\"router\":\"router\","
+                            "\"kept\":1,\"gate\":\"hard\",\"expert\":[" STACK "]},"
+                            "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"}," TAIL};
+#undef STEM
 #undef STACK
-#undef TAIL
+    struct pair pair;
+    pair_open(&pair, lists);
+    pair_compare(&pair);
+    pair_close(&pair);
 }
+
+/* One expert to which dropped patches are zeros is its stack over the map, those patches masked: one patch of zeros
+ * stands for each of them in statistics, sums and gradients.  Nothing reaches across patches here, as in an expert. */
+static void test_zeros_are_a_masked_map(void **state)
+{
+    (void)state;
+#define STEM "{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":1,\"filters\":4},"
+#define STACK                                                                                                          \
+    "{\"name\":\"n1\",\"type\":\"batch_norm\"},{\"name\":\"r1\",\"type\":\"relu\"},"                                   \
+    "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":1,\"filters\":5,\"bias\":true},"                                     \
+    "{\"name\":\"n2\",\"type\":\"batch_norm\"},{\"name\":\"r2\",\"type\":\"relu\"},"
+#define POOL(name) "{\"name\":\"" name "\",\"type\":\"avg_pool\",\"divisor\":\"n\"}"
+    static const char *const lists[2] = {
+        HEAD("masked") STEM STACK POOL("p") "," TAIL, HEAD("routed") STEM
+        "{\"name\":\"router\",\"type\":\"patch_router\",\"patch\":2,\"experts\":1},"
+        "{\"name\":\"g\",\"type\":\"expert_group\",\"input\":\"stem\",\"router\":\"router\","
+        "\"kept\":2,\"gate\":\"hard\",\"dropped\":\"zeros\",\"expert\":[" STACK POOL("p") "]}," POOL("pool") "," TAIL};
+#undef STEM
+#undef STACK
+#undef POOL
+    struct pair pair;
+    pair_open(&pair, lists);
+    lane_forward(&pair.bench[1].lane, BATCH, pair.bench[1].file.weights);
+    int32_t dropped = 0;
+    for (int32_t b = 0; b < BATCH; b++) {
+        pmoe_routing routing = pmoe_run_routing(pair.bench[1].lane.run, b);
+        for (int32_t p = 0; p < 6 * 6; p++) {
+            int32_t patch = p / 6 / 2 * 3 + p % 6 / 2;
+            if (patch == routing.picks[0] || patch == routing.picks[1])
+                continue;
+            memset(pair.bench[0].lane.images + (b * 36 + p) * 2, 0, 2 * sizeof(float));
+            dropped++;
+        }
+    }
+    assert_int_equal(dropped, BATCH * 7 * 4);
+    pair_compare(&pair);
+    for (int32_t i = 0; i < BATCH * 2; i++)
+        assert_float_equal(pair.bench[0].lane.logits[i], pair.bench[1].lane.logits[i], 1e-6f);
+    pair_close(&pair);
+}
+
+#undef HEAD
+#undef TAIL
 
 /* The gradient is of the loss that is reported. */
 static void test_losses(void **state)
@@ -384,6 +452,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients_of_every_layer),
         cmocka_unit_test(test_an_expert_is_a_network_of_its_own),
+        cmocka_unit_test(test_zeros_are_a_masked_map),
         cmocka_unit_test(test_losses),
         cmocka_unit_test(test_smoothing),
     };
