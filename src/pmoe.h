@@ -299,6 +299,7 @@ typedef enum pmoe_model_kind {
     PMOE_SEPARATE, /* routers first, on the router loss of eq. 6, then experts behind hard gates (eq. 3) */
     PMOE_JOINT,    /* routers and experts together through softmax gates (eq. 4) */
     PMOE_WRN,      /* wide residual network (Zagoruyko, Komodakis 2016), shortcuts as in paper 1's code */
+    PMOE_WRN_PMOE, /* the same, its last convolution one of experts (paper 1's code) */
     PMOE_DEEP,     /* routing before what is expensive: a stem of convolutions, a router of patches of its map, experts
                       of whole convolution stages through softmax gates, all trained together */
     PMOE_STAGES,   /* its dense rival: the same stem, and stages over all of its map */
@@ -313,7 +314,7 @@ typedef struct pmoe_recipe {
                                   widen channels; of others not used */
     const char *stem, *stages; /* deep, stages: their convolutions, filters x kernel / stride, "16x5/4,32"; not given:
                                   kernel 3, stride 1.  Those of an expert, of a dense network */
-    int32_t patch;             /* deep: side of a patch in pixels of the stem's map */
+    int32_t patch;             /* deep, wrn-pmoe: side of a patch in pixels of the map that its router reads */
     int32_t norm;              /* deep, stages: 1: a batch norm behind each convolution */
     const char *pooling;       /* deep, stages: "avg" or "max", over all pixels of a patch or of the map */
     int32_t filters;           /* m in all; each expert has m / k; of networks of several convolutions not used */
@@ -347,7 +348,7 @@ typedef struct pmoe_recipe {
 } pmoe_recipe;
 
 /* The recipes of the committed weights, mosaic-cnn, mosaic-separate, mosaic-joint, mosaic10-cnn, mosaic10-pmoe,
- * board-deep-pmoe, board-cnn, and cifar-wrn. */
+ * board-deep-pmoe, board-cnn, cifar-wrn and cifar-wrn-pmoe. */
 int pmoe_recipe_count(void);
 const pmoe_recipe *pmoe_recipe_at(int index);
 const pmoe_recipe *pmoe_recipe_find(const char *name); /* NULL if there is none so named */

@@ -364,8 +364,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 const struct command command_train = {
     .name = "train",
     .operands = "RECIPE",
-    .summary =
-        "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, board-deep-pmoe, board-cnn, cifar-wrn",
+    .summary = "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, board-deep-pmoe, board-cnn, "
+               "cifar-wrn, -pmoe",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_bytes = sizeof(struct train_options),

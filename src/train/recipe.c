@@ -8,7 +8,18 @@
 
 static int is_soft(const pmoe_recipe *recipe)
 {
-    return recipe->kind == PMOE_JOINT || recipe->kind == PMOE_DEEP;
+    return recipe->kind == PMOE_JOINT || recipe->kind == PMOE_DEEP || recipe->kind == PMOE_WRN_PMOE;
+}
+
+static int is_wrn(const pmoe_recipe *recipe)
+{
+    return recipe->kind == PMOE_WRN || recipe->kind == PMOE_WRN_PMOE;
+}
+
+/* Its router reads a map of its own; how many patches there are, its graph says. */
+static int has_patch(const pmoe_recipe *recipe)
+{
+    return recipe->kind == PMOE_DEEP || recipe->kind == PMOE_WRN_PMOE;
 }
 
 static int has_experts(const pmoe_recipe *recipe)
@@ -78,7 +89,7 @@ static pmoe_status check_set(const pmoe_recipe *recipe, pmoe_error *error)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": there is no set number %d", recipe->name,
                     (int)recipe->set);
     int photos = recipe->set == PMOE_CIFAR10;
-    if (!has_stages(recipe) && (recipe->kind == PMOE_WRN) != photos)
+    if (!has_stages(recipe) && is_wrn(recipe) != photos)
         return fail(error, PMOE_E_ARGUMENT,
                     "recipe \"%.31s\": the set is %s; residual networks are for photographs, layers of one patch for "
                     "boards, deep ones for both",
@@ -99,12 +110,15 @@ static pmoe_status check_experts(const pmoe_recipe *recipe, pmoe_error *error)
     if (!has_experts(recipe))
         return PMOE_OK;
     TRY(check_range(recipe, "experts", recipe->experts, 1, GRAPH_MAX_EXPERTS, error));
-    int32_t grid = pmoe_set_grid(recipe->set); /* how many patches a deep one has, its graph says */
-    TRY(check_range(recipe, "kept", recipe->kept, 1, recipe->kind == PMOE_DEEP ? GRAPH_MAX_PATCHES : grid * grid,
-                    error));
-    if (recipe->kind != PMOE_DEEP && recipe->filters % recipe->experts)
+    int32_t grid = pmoe_set_grid(recipe->set), filters = recipe->filters;
+    TRY(check_range(recipe, "kept", recipe->kept, 1, has_patch(recipe) ? GRAPH_MAX_PATCHES : grid * grid, error));
+    if (has_patch(recipe))
+        TRY(check_range(recipe, "patch", recipe->patch, 1, GRAPH_MAX_SIDE, error));
+    if (is_wrn(recipe))
+        filters = recipe_group_filters(recipe, 2);
+    if (recipe->kind != PMOE_DEEP && filters % recipe->experts)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": %d filters do not divide among %d experts", recipe->name,
-                    (int)recipe->filters, (int)recipe->experts);
+                    (int)filters, (int)recipe->experts);
     /* Appendix M: routers are trained in pairs of classes, one a class. */
     if (recipe->kind == PMOE_SEPARATE && recipe->experts != pmoe_set_classes(recipe->set))
         return fail(error, PMOE_E_ARGUMENT,
@@ -139,8 +153,6 @@ static pmoe_status check_deep(const pmoe_recipe *recipe, pmoe_error *error)
 {
     TRY(check_stages(recipe, "stem", recipe->stem, error));
     TRY(check_stages(recipe, "stages", recipe->stages, error));
-    if (recipe->kind == PMOE_DEEP)
-        TRY(check_range(recipe, "patch", recipe->patch, 1, GRAPH_MAX_SIDE, error));
     if (!is_one_of(recipe->pooling, "avg", "max", "max"))
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": pooling is \"%.31s\", expected \"avg\" or \"max\"",
                     recipe->name, recipe->pooling ? recipe->pooling : "");
@@ -152,7 +164,7 @@ pmoe_status recipe_check(const pmoe_recipe *recipe, pmoe_error *error)
     if (recipe->kind < PMOE_CNN || recipe->kind > PMOE_STAGES)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": there is no kind number %d", recipe->name,
                     (int)recipe->kind);
-    if (recipe->kind == PMOE_WRN)
+    if (is_wrn(recipe))
         TRY(check_wrn(recipe, error));
     else if (has_stages(recipe))
         TRY(check_deep(recipe, error));
@@ -256,9 +268,11 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
     json_add_text(&json, "name", recipe->name);
     json_add_text(&json, "kind", model_kind_name(recipe->kind));
     json_add_text(&json, "set", pmoe_set_name(recipe->set));
-    if (recipe->kind == PMOE_WRN) {
+    if (is_wrn(recipe)) {
         json_add_int(&json, "depth", recipe->depth);
         json_add_int(&json, "widen", recipe->widen);
+        if (has_patch(recipe))
+            json_add_int(&json, "patch", recipe->patch);
     } else if (has_stages(recipe)) {
         json_add_text(&json, "stem", recipe->stem);
         if (recipe->kind == PMOE_DEEP)

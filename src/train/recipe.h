@@ -20,6 +20,9 @@ PMOE_MUST_USE pmoe_status recipe_check(const pmoe_recipe *recipe, pmoe_error *er
 PMOE_MUST_USE pmoe_status recipe_graph(const pmoe_recipe *recipe, const pmoe_allocator *scratch, struct graph *graph,
                                        pmoe_error *error);
 
+/* Channels of group 0, 1 or 2 of a wide residual network. */
+int32_t recipe_group_filters(const pmoe_recipe *recipe, int32_t group);
+
 /* Initial values of one tensor, in memory's order. */
 void recipe_init(const pmoe_recipe *recipe, const struct graph *graph, int32_t tensor, float *values);
 

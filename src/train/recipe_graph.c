@@ -100,24 +100,69 @@ static struct layer_name block_layer(int32_t group, int32_t block, const char *l
     return name;
 }
 
+int32_t recipe_group_filters(const pmoe_recipe *recipe, int32_t group)
+{
+    return (16 << group) * recipe->widen;
+}
+
+/* norm, ReLU, 3x3: how every block begins. */
+static void write_half_block(struct json_writer *json, const pmoe_recipe *recipe, int32_t group, int32_t block,
+                             const char *input)
+{
+    write_plain(json, block_layer(group, block, "norm1").text, "batch_norm", input);
+    write_plain(json, block_layer(group, block, "relu1").text, "relu", NULL);
+    write_conv(json, recipe, block_layer(group, block, "conv1").text, NULL, 3, group > 0 && block == 0 ? 2 : 1,
+               recipe_group_filters(recipe, group));
+}
+
 /* norm, ReLU, 3x3, norm, ReLU, 3x3, and the block's input added; where the shape changes, a 1x1 of that input, not
  * normalised (paper 1's code). */
 static void write_block(struct json_writer *json, const pmoe_recipe *recipe, int32_t group, int32_t block,
                         int32_t channels, const char *input)
 {
-    int32_t stride = group > 0 && block == 0 ? 2 : 1, filters = (16 << group) * recipe->widen;
+    int32_t stride = group > 0 && block == 0 ? 2 : 1, filters = recipe_group_filters(recipe, group);
     struct layer_name skip = block_layer(group, block, "skip");
     int changes = stride != 1 || channels != filters;
     if (changes)
         write_conv(json, recipe, skip.text, input, 1, stride, filters);
-    write_plain(json, block_layer(group, block, "norm1").text, "batch_norm", input);
-    write_plain(json, block_layer(group, block, "relu1").text, "relu", NULL);
-    write_conv(json, recipe, block_layer(group, block, "conv1").text, NULL, 3, stride, filters);
+    write_half_block(json, recipe, group, block, input);
     write_plain(json, block_layer(group, block, "norm2").text, "batch_norm", NULL);
     write_plain(json, block_layer(group, block, "relu2").text, "relu", NULL);
     write_conv(json, recipe, block_layer(group, block, "conv2").text, NULL, 3, 1, filters);
     write_layer(json, block_layer(group, block, "sum").text, "add");
     json_add_text(json, "with", changes ? skip.text : input);
+    json_close_object(json);
+}
+
+/* Paper 1's code: the last block loses its sum, and its second convolution becomes one of experts, each a share of the
+ * filters behind a norm of its own; gates multiply the kept patches, the others are zeros to an expert.  1x1 where a
+ * patch is a pixel, as there; else 3x3 (papers B2). */
+static void write_routed_block(struct json_writer *json, const pmoe_recipe *recipe, int32_t group, int32_t block,
+                               const char *input)
+{
+    write_half_block(json, recipe, group, block, input);
+    write_layer(json, "router", "patch_router");
+    json_add_int(json, "patch", recipe->patch);
+    json_add_int(json, "experts", recipe->experts);
+    json_close_object(json);
+    write_layer(json, "experts", "expert_group");
+    write_input(json, block_layer(group, block, "conv1").text);
+    json_add_text(json, "router", "router");
+    json_add_int(json, "kept", recipe->kept);
+    json_add_text(json, "gate", recipe->gate);
+    json_add_text(json, "gated", "input");
+    json_add_text(json, "dropped", "zeros");
+    json_open_array(json, "expert");
+    write_plain(json, "norm1", "batch_norm", NULL);
+    write_plain(json, "relu1", "relu", NULL);
+    write_conv(json, recipe, "conv", NULL, recipe->patch == 1 ? 1 : 3, 1,
+               recipe_group_filters(recipe, group) / recipe->experts);
+    write_plain(json, "norm2", "batch_norm", NULL);
+    write_plain(json, "relu2", "relu", NULL);
+    write_layer(json, NULL, "avg_pool");
+    json_add_text(json, "divisor", "n");
+    json_close_object(json);
+    json_close_array(json);
     json_close_object(json);
 }
 
@@ -132,13 +177,17 @@ static void write_normalise(struct json_writer *json)
 static void write_wrn(struct json_writer *json, const pmoe_recipe *recipe)
 {
     struct layer_name input = {"stem"};
-    int32_t channels = 16;
+    int32_t channels = 16, blocks = (recipe->depth - 4) / 6;
     write_conv(json, recipe, input.text, NULL, 3, 1, channels);
     for (int32_t group = 0; group < 3; group++)
-        for (int32_t block = 0; block < (recipe->depth - 4) / 6; block++) {
+        for (int32_t block = 0; block < blocks; block++) {
+            if (recipe->kind == PMOE_WRN_PMOE && group == 2 && block + 1 == blocks) {
+                write_routed_block(json, recipe, group, block, input.text);
+                return;
+            }
             write_block(json, recipe, group, block, channels, input.text);
             input = block_layer(group, block, "sum");
-            channels = (16 << group) * recipe->widen;
+            channels = recipe_group_filters(recipe, group);
         }
     write_plain(json, "norm", "batch_norm", NULL);
     write_plain(json, "relu", "relu", NULL);
@@ -247,7 +296,8 @@ static void write_layers(struct json_writer *json, const pmoe_recipe *recipe)
     case PMOE_CNN: write_cnn(json, recipe); break;
     case PMOE_SEPARATE:
     case PMOE_JOINT: write_experts(json, recipe); break;
-    case PMOE_WRN: write_wrn(json, recipe); break;
+    case PMOE_WRN:
+    case PMOE_WRN_PMOE: write_wrn(json, recipe); break;
     case PMOE_DEEP: write_deep(json, recipe); break;
     case PMOE_STAGES:
         write_stages(json, recipe, "stem", recipe->stem);

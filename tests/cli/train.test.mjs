@@ -83,7 +83,7 @@ function photoFolder(name, rows) {
 
 test('cifar-wrn trains, is judged and used like any other', () => {
     const data = ['--data', photoFolder('photos', 12)];
-    const args = ['train', 'cifar-wrn', ...data, '--widen', '1', '--samples', '20', '--batch', '10', '--epochs', '2'];
+    const args = ['train', 'cifar-wrn', ...data, '--depth', '10', '--widen', '1', '--samples', '20', '--batch', '10', '--epochs', '2'];
     const whole = [...args, '--boards', '12', '--out', at('wrn.safetensors'), '--threads', '1', '--json'];
     const result = JSON.parse(succeed([...whole, '--test-every', '1']));
     assert.equal(result.epochs.length, 2);

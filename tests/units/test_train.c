@@ -79,10 +79,11 @@ static pmoe_recipe small_recipe(const char *name)
     recipe.epochs = 3;
     recipe.router_epochs = recipe.router_epochs ? 2 : 0;
     recipe.filters = recipe.kind == PMOE_CNN ? 10 : recipe.experts * 3;
-    if (recipe.kind == PMOE_WRN) { /* is slow */
+    if (recipe.kind == PMOE_WRN || recipe.kind == PMOE_WRN_PMOE) { /* is slow */
         recipe.samples = 10;
         recipe.batch = 4;
         recipe.epochs = 2;
+        recipe.depth = 10;
         recipe.widen = 1;
     }
     return recipe;
