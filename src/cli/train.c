@@ -15,9 +15,10 @@
 #include <string.h>
 
 struct train_options {
-    const char *data, *out, *checkpoint, *resume, *gate, *divisor, *optimizer, *schedule, *output, *isa;
-    int64_t seed, threads, samples, batch, epochs, router_epochs, depth, widen, filters, experts, kept, shift, flip,
-        nesterov, boards, checkpoint_every, test_every;
+    const char *data, *out, *checkpoint, *resume, *gate, *divisor, *optimizer, *schedule, *output, *stem, *stages,
+        *pooling, *isa;
+    int64_t seed, threads, samples, batch, epochs, router_epochs, depth, widen, patch, norm, filters, experts, kept,
+        shift, flip, nesterov, boards, checkpoint_every, test_every;
     double rate, rate_end, router_rate, momentum, decay, smoothing;
     int32_t json;
 };
@@ -50,6 +51,14 @@ static const struct option options[] = {
     {"router-rate", OPTION_NUMBER, AT(router_rate), NULL, "of separate routers", "R", 0, 1000, NULL, 0},
     {"depth", OPTION_INT, AT(depth), NULL, "of a residual network: 10, 16, 22 or 28", "N", 1, MOST, NULL, 0},
     {"widen", OPTION_INT, AT(widen), NULL, "its groups' channels: 16, 32 and 64 times so many", "N", 1, MOST, NULL, 0},
+    {"stem", OPTION_TEXT, AT(stem), NULL, "convolutions of a deep network's stem: filters[xkernel][/stride],...",
+     "LIST", 0, 0, NULL, 0},
+    {"patch", OPTION_INT, AT(patch), NULL, "side of a deep network's patches in pixels of its stem", "N", 1, MOST, NULL,
+     0},
+    {"stages", OPTION_TEXT, AT(stages), NULL, "convolutions of each of its experts, or of a dense network", "LIST", 0,
+     0, NULL, 0},
+    {"pooling", OPTION_TEXT, AT(pooling), NULL, "what these end in: avg or max", "HOW", 0, 0, NULL, 0},
+    {"norm", OPTION_INT, AT(norm), "-1", "1: a batch norm behind each of them; -1: the recipe's", "B", -1, 1, NULL, 0},
     {"filters", OPTION_INT, AT(filters), NULL, "m, of all experts together", "N", 1, MOST, NULL, 0},
     {"experts", OPTION_INT, AT(experts), NULL, "k", "N", 1, MOST, NULL, 0},
     {"kept", OPTION_INT, AT(kept), NULL, "l, patches that each expert keeps", "N", 1, MOST, NULL, 0},
@@ -110,7 +119,9 @@ static const struct override {
     OVERRIDE(NUMBER, rate, 1e-30), OVERRIDE(NUMBER, rate_end, 1e-30), OVERRIDE(NUMBER, router_rate, 1e-30),
     OVERRIDE(NUMBER, momentum, 0), OVERRIDE(NUMBER, decay, 0),        OVERRIDE(NUMBER, smoothing, 0),
     OVERRIDE(WORD, gate, 0),       OVERRIDE(WORD, divisor, 0),        OVERRIDE(WORD, optimizer, 0),
-    OVERRIDE(WORD, schedule, 0),   OVERRIDE(WORD, output, 0),
+    OVERRIDE(WORD, schedule, 0),   OVERRIDE(WORD, output, 0),         OVERRIDE(WORD, stem, 0),
+    OVERRIDE(WORD, stages, 0),     OVERRIDE(WORD, pooling, 0),        OVERRIDE(WHOLE, patch, 1),
+    OVERRIDE(WHOLE, norm, 0),
 #undef OVERRIDE
 };
 
@@ -153,7 +164,7 @@ static pmoe_status find_recipe(const char *name, pmoe_recipe *recipe, pmoe_error
         *recipe = *found;
         return PMOE_OK;
     }
-    char names[160] = "";
+    char names[240] = "";
     for (int i = 0; i < pmoe_recipe_count(); i++) {
         size_t at = strlen(names);
         snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", pmoe_recipe_at(i)->name);
@@ -350,7 +361,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 const struct command command_train = {
     .name = "train",
     .operands = "RECIPE",
-    .summary = "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, cifar-wrn",
+    .summary =
+        "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, board-deep-pmoe, board-cnn, cifar-wrn",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_bytes = sizeof(struct train_options),

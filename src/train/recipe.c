@@ -6,9 +6,19 @@
 #include <math.h>
 #include <string.h>
 
+static int is_soft(const pmoe_recipe *recipe)
+{
+    return recipe->kind == PMOE_JOINT || recipe->kind == PMOE_DEEP;
+}
+
 static int has_experts(const pmoe_recipe *recipe)
 {
-    return recipe->kind == PMOE_SEPARATE || recipe->kind == PMOE_JOINT;
+    return recipe->kind == PMOE_SEPARATE || is_soft(recipe);
+}
+
+static int has_stages(const pmoe_recipe *recipe)
+{
+    return recipe->kind == PMOE_DEEP || recipe->kind == PMOE_STAGES;
 }
 
 /* ---- Checking ---- */
@@ -40,7 +50,7 @@ static pmoe_status check_words(const pmoe_recipe *recipe, pmoe_error *error)
     if (!is_one_of(recipe->divisor, "n", "l", "l"))
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": divisor is \"%.31s\", expected \"n\" or \"l\"",
                     recipe->name, recipe->divisor ? recipe->divisor : "");
-    if (recipe->kind == PMOE_JOINT && !is_one_of(recipe->gate, "topl_softmax", "softmax_topl", "softmax_topl"))
+    if (is_soft(recipe) && !is_one_of(recipe->gate, "topl_softmax", "softmax_topl", "softmax_topl"))
         return fail(error, PMOE_E_ARGUMENT,
                     "recipe \"%.31s\": gate is \"%.31s\", expected \"topl_softmax\" or \"softmax_topl\"", recipe->name,
                     recipe->gate ? recipe->gate : "");
@@ -68,9 +78,10 @@ static pmoe_status check_set(const pmoe_recipe *recipe, pmoe_error *error)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": there is no set number %d", recipe->name,
                     (int)recipe->set);
     int photos = recipe->set == PMOE_CIFAR10;
-    if ((recipe->kind == PMOE_WRN) != photos)
+    if (!has_stages(recipe) && (recipe->kind == PMOE_WRN) != photos)
         return fail(error, PMOE_E_ARGUMENT,
-                    "recipe \"%.31s\": the set is %s; residual networks are for photographs, all others for boards",
+                    "recipe \"%.31s\": the set is %s; residual networks are for photographs, layers of one patch for "
+                    "boards, deep ones for both",
                     recipe->name, pmoe_set_name(recipe->set));
     if (recipe->smoothing > 0 && pmoe_set_classes(recipe->set) == 2)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": smoothing is for more classes than 2", recipe->name);
@@ -88,8 +99,10 @@ static pmoe_status check_experts(const pmoe_recipe *recipe, pmoe_error *error)
     if (!has_experts(recipe))
         return PMOE_OK;
     TRY(check_range(recipe, "experts", recipe->experts, 1, GRAPH_MAX_EXPERTS, error));
-    TRY(check_range(recipe, "kept", recipe->kept, 1, PMOE_CELLS, error));
-    if (recipe->filters % recipe->experts)
+    int32_t grid = pmoe_set_grid(recipe->set); /* how many patches a deep one has, its graph says */
+    TRY(check_range(recipe, "kept", recipe->kept, 1, recipe->kind == PMOE_DEEP ? GRAPH_MAX_PATCHES : grid * grid,
+                    error));
+    if (recipe->kind != PMOE_DEEP && recipe->filters % recipe->experts)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": %d filters do not divide among %d experts", recipe->name,
                     (int)recipe->filters, (int)recipe->experts);
     /* Appendix M: routers are trained in pairs of classes, one a class. */
@@ -111,13 +124,38 @@ static pmoe_status check_wrn(const pmoe_recipe *recipe, pmoe_error *error)
     return PMOE_OK;
 }
 
+static pmoe_status check_stages(const pmoe_recipe *recipe, const char *field, const char *text, pmoe_error *error)
+{
+    struct stage stages[RECIPE_MAX_STAGES];
+    if (recipe_stages(text, stages))
+        return PMOE_OK;
+    return fail(
+        error, PMOE_E_ARGUMENT,
+        "recipe \"%.31s\": %s is \"%.63s\", expected 1 to %d convolutions' filters, kernel and stride, \"16x5/4,32\"",
+        recipe->name, field, text ? text : "", RECIPE_MAX_STAGES);
+}
+
+static pmoe_status check_deep(const pmoe_recipe *recipe, pmoe_error *error)
+{
+    TRY(check_stages(recipe, "stem", recipe->stem, error));
+    TRY(check_stages(recipe, "stages", recipe->stages, error));
+    if (recipe->kind == PMOE_DEEP)
+        TRY(check_range(recipe, "patch", recipe->patch, 1, GRAPH_MAX_SIDE, error));
+    if (!is_one_of(recipe->pooling, "avg", "max", "max"))
+        return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": pooling is \"%.31s\", expected \"avg\" or \"max\"",
+                    recipe->name, recipe->pooling ? recipe->pooling : "");
+    return PMOE_OK;
+}
+
 pmoe_status recipe_check(const pmoe_recipe *recipe, pmoe_error *error)
 {
-    if (recipe->kind < PMOE_CNN || recipe->kind > PMOE_WRN)
+    if (recipe->kind < PMOE_CNN || recipe->kind > PMOE_STAGES)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": there is no kind number %d", recipe->name,
                     (int)recipe->kind);
     if (recipe->kind == PMOE_WRN)
         TRY(check_wrn(recipe, error));
+    else if (has_stages(recipe))
+        TRY(check_deep(recipe, error));
     else
         TRY(check_range(recipe, "filters", recipe->filters, 1, GRAPH_MAX_CHANNELS, error));
     TRY(check_range(recipe, "samples", recipe->samples, 1, 100000000, error));
@@ -165,6 +203,13 @@ static void init_norm(const struct graph *graph, int32_t tensor, float *values)
                                                 : 0;
 }
 
+/* He et al. 2015: the variance of a ReLU's input stays that of the layer before.  dims end in [c][kernel][kernel]. */
+static float conv_std(const struct tensor *row)
+{
+    const int64_t *dims = row->dims + row->rank - 3;
+    return sqrtf(2 / (float)(dims[0] * dims[1] * dims[2]));
+}
+
 void recipe_init(const pmoe_recipe *recipe, const struct graph *graph, int32_t tensor, float *values)
 {
     const struct tensor *row = &graph->tensor[tensor];
@@ -180,9 +225,7 @@ void recipe_init(const pmoe_recipe *recipe, const struct graph *graph, int32_t t
     switch (graph->layer[row->layer].type) {
     case LAYER_PATCH_CONV: init_normal(&random, recipe->expert_std, values, row->count); return;
     case LAYER_PATCH_ROUTER: init_normal(&random, recipe->router_std, values, row->count); return;
-    case LAYER_CONV:
-        init_normal(&random, sqrtf(2 * (float)row->dims[0] / (float)row->count), values, row->count);
-        return;
+    case LAYER_CONV: init_normal(&random, conv_std(row), values, row->count); return;
     default: break;
     }
     if (strcmp(recipe->output, "sign") == 0) {
@@ -198,7 +241,7 @@ void recipe_init(const pmoe_recipe *recipe, const struct graph *graph, int32_t t
 int recipe_trains(const pmoe_recipe *recipe, const struct graph *graph, int32_t tensor)
 {
     switch (graph->layer[graph->tensor[tensor].layer].type) {
-    case LAYER_PATCH_ROUTER: return recipe->kind == PMOE_JOINT;
+    case LAYER_PATCH_ROUTER: return is_soft(recipe);
     case LAYER_BATCH_NORM: return graph->layer[graph->tensor[tensor].layer].input != GRAPH_IMAGE;
     case LAYER_LINEAR: return strcmp(recipe->output, "trained") == 0;
     default: return 1;
@@ -216,6 +259,13 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
     if (recipe->kind == PMOE_WRN) {
         json_add_int(&json, "depth", recipe->depth);
         json_add_int(&json, "widen", recipe->widen);
+    } else if (has_stages(recipe)) {
+        json_add_text(&json, "stem", recipe->stem);
+        if (recipe->kind == PMOE_DEEP)
+            json_add_int(&json, "patch", recipe->patch);
+        json_add_text(&json, "stages", recipe->stages);
+        json_add_text(&json, "pooling", recipe->pooling);
+        json_add_bool(&json, "norm", recipe->norm);
     } else {
         json_add_int(&json, "filters", recipe->filters);
     }
@@ -226,7 +276,7 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
         json_add_int(&json, "kept", recipe->kept);
         json_add_number(&json, "router_std", (double)recipe->router_std, 9);
     }
-    if (recipe->kind == PMOE_JOINT)
+    if (is_soft(recipe))
         json_add_text(&json, "gate", recipe->gate);
     if (recipe->kind == PMOE_SEPARATE) {
         json_add_int(&json, "router_epochs", recipe->router_epochs);

@@ -4,6 +4,7 @@
 #include "recipe.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { RECIPE_TEXT_BYTES = 16384 };
 
@@ -72,6 +73,8 @@ static void write_plain(struct json_writer *json, const char *name, const char *
     json_close_object(json);
 }
 
+/* Padded so that every stride pixels of the input give one, and no more than that: nothing where windows do not
+ * overlap. */
 static void write_conv(struct json_writer *json, const pmoe_recipe *recipe, const char *name, const char *input,
                        int32_t kernel, int32_t stride, int32_t filters)
 {
@@ -79,7 +82,7 @@ static void write_conv(struct json_writer *json, const pmoe_recipe *recipe, cons
     write_input(json, input);
     json_add_int(json, "kernel", kernel);
     json_add_int(json, "stride", stride);
-    json_add_int(json, "padding", kernel / 2);
+    json_add_int(json, "padding", kernel > stride ? (kernel - stride + 1) / 2 : 0);
     json_add_int(json, "filters", filters);
     write_bias(json, recipe);
     json_close_object(json);
@@ -118,14 +121,18 @@ static void write_block(struct json_writer *json, const pmoe_recipe *recipe, int
     json_close_object(json);
 }
 
-/* Zagoruyko and Komodakis 2016, table 1, behind the set's normalisation. */
+static void write_normalise(struct json_writer *json)
+{
+    write_layer(json, "normalise", "batch_norm");
+    json_add_number(json, "epsilon", NORMALISE_EPSILON, 9);
+    json_close_object(json);
+}
+
+/* Zagoruyko and Komodakis 2016, table 1. */
 static void write_wrn(struct json_writer *json, const pmoe_recipe *recipe)
 {
     struct layer_name input = {"stem"};
     int32_t channels = 16;
-    write_layer(json, "normalise", "batch_norm");
-    json_add_number(json, "epsilon", NORMALISE_EPSILON, 9);
-    json_close_object(json);
     write_conv(json, recipe, input.text, NULL, 3, 1, channels);
     for (int32_t group = 0; group < 3; group++)
         for (int32_t block = 0; block < (recipe->depth - 4) / 6; block++) {
@@ -135,6 +142,120 @@ static void write_wrn(struct json_writer *json, const pmoe_recipe *recipe)
         }
     write_plain(json, "norm", "batch_norm", NULL);
     write_plain(json, "relu", "relu", NULL);
+}
+
+/* ---- Stems and stages ---- */
+
+/* A decimal number of 1 to 5 digits, and *text behind it; 0 if there is none. */
+static int32_t read_number(const char **text)
+{
+    int32_t number = 0;
+    for (int digits = 0; digits < 5 && **text >= '0' && **text <= '9'; digits++)
+        number = 10 * number + *(*text)++ - '0';
+    return number;
+}
+
+int32_t recipe_stages(const char *text, struct stage stages[RECIPE_MAX_STAGES])
+{
+    if (!text || strlen(text) >= RECIPE_STAGES_BYTES)
+        return 0;
+    for (int32_t count = 0; count < RECIPE_MAX_STAGES; text++) {
+        struct stage *stage = &stages[count++];
+        *stage = (struct stage){read_number(&text), 3, 1};
+        if (*text == 'x') {
+            text++;
+            stage->kernel = read_number(&text);
+        }
+        if (*text == '/') {
+            text++;
+            stage->stride = read_number(&text);
+        }
+        if (!stage->filters || !stage->kernel || !stage->stride || (*text != ',' && *text))
+            return 0;
+        if (!*text)
+            return count;
+    }
+    return 0;
+}
+
+static struct layer_name stage_layer(const char *prefix, int32_t stage, const char *layer)
+{
+    struct layer_name name;
+    snprintf(name.text, sizeof name.text, "%s%d%s", prefix, (int)stage + 1, layer);
+    return name;
+}
+
+/* Convolution, norm if wanted, ReLU, of each stage.  Returns the name of the last layer. */
+static struct layer_name write_stages(struct json_writer *json, const pmoe_recipe *recipe, const char *prefix,
+                                      const char *text)
+{
+    struct stage stages[RECIPE_MAX_STAGES];
+    int32_t count = recipe_stages(text, stages);
+    for (int32_t i = 0; i < count; i++) {
+        write_conv(json, recipe, stage_layer(prefix, i, "").text, NULL, stages[i].kernel, stages[i].stride,
+                   stages[i].filters);
+        if (recipe->norm)
+            write_plain(json, stage_layer(prefix, i, ".norm").text, "batch_norm", NULL);
+        write_plain(json, stage_layer(prefix, i, ".relu").text, "relu", NULL);
+    }
+    return stage_layer(prefix, count - 1, ".relu");
+}
+
+/* Over all pixels of a patch or of the map. */
+static void write_stage_pool(struct json_writer *json, const pmoe_recipe *recipe)
+{
+    int is_max = strcmp(recipe->pooling, "max") == 0;
+    write_layer(json, "pool", is_max ? "max_pool" : "avg_pool");
+    if (!is_max)
+        json_add_text(json, "divisor", "n");
+    json_close_object(json);
+}
+
+static void write_deep(struct json_writer *json, const pmoe_recipe *recipe)
+{
+    struct layer_name stem = write_stages(json, recipe, "stem", recipe->stem);
+    write_layer(json, "router", "patch_router");
+    json_add_int(json, "patch", recipe->patch);
+    json_add_int(json, "experts", recipe->experts);
+    json_close_object(json);
+    write_layer(json, "experts", "expert_group");
+    write_input(json, stem.text);
+    json_add_text(json, "router", "router");
+    json_add_int(json, "kept", recipe->kept);
+    json_add_text(json, "gate", recipe->gate);
+    json_open_array(json, "expert");
+    write_stages(json, recipe, "conv", recipe->stages);
+    write_stage_pool(json, recipe);
+    json_close_array(json);
+    json_close_object(json);
+}
+
+/* ---- All of them ---- */
+
+static void write_pool(struct json_writer *json, const pmoe_recipe *recipe)
+{
+    write_layer(json, "pool", "avg_pool");
+    json_add_text(json, "divisor", recipe->divisor);
+    json_close_object(json);
+}
+
+static void write_layers(struct json_writer *json, const pmoe_recipe *recipe)
+{
+    if (recipe->set == PMOE_CIFAR10)
+        write_normalise(json);
+    switch (recipe->kind) {
+    case PMOE_CNN: write_cnn(json, recipe); break;
+    case PMOE_SEPARATE:
+    case PMOE_JOINT: write_experts(json, recipe); break;
+    case PMOE_WRN: write_wrn(json, recipe); break;
+    case PMOE_DEEP: write_deep(json, recipe); break;
+    case PMOE_STAGES:
+        write_stages(json, recipe, "stem", recipe->stem);
+        write_stages(json, recipe, "conv", recipe->stages);
+        write_stage_pool(json, recipe);
+        return;
+    }
+    write_pool(json, recipe);
 }
 
 static size_t write_graph(const pmoe_recipe *recipe, char *text, size_t capacity)
@@ -156,18 +277,10 @@ static size_t write_graph(const pmoe_recipe *recipe, char *text, size_t capacity
         json_add_text(&json, NULL, pmoe_set_class(recipe->set, c));
     json_close_array(&json);
     json_open_array(&json, "layers");
-    if (recipe->kind == PMOE_CNN)
-        write_cnn(&json, recipe);
-    else if (recipe->kind == PMOE_WRN)
-        write_wrn(&json, recipe);
-    else
-        write_experts(&json, recipe);
-    write_layer(&json, "pool", "avg_pool");
-    json_add_text(&json, "divisor", recipe->divisor);
-    json_close_object(&json);
+    write_layers(&json, recipe);
     write_layer(&json, "out", "linear");
     json_add_int(&json, "outputs", classes == 2 ? 1 : classes);
-    if (recipe->kind == PMOE_WRN)
+    if (recipe->kind >= PMOE_WRN)
         json_add_bool(&json, "bias", 1);
     json_close_object(&json);
     json_close_array(&json);
