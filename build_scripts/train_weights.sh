@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 recipes=("$@")
-[ ${#recipes[@]} -gt 0 ] || recipes=(mosaic-cnn mosaic-separate mosaic-joint mosaic10-cnn mosaic10-pmoe)
+[ ${#recipes[@]} -gt 0 ] || recipes=(mosaic-cnn mosaic-separate mosaic-joint mosaic10-cnn mosaic10-pmoe board-deep-pmoe board-cnn)
 
 for recipe in "${recipes[@]}"; do
     build/pmoe train "$recipe" --data data/mnist --seed 1 --out "weights/$recipe.safetensors"

@@ -7,9 +7,12 @@ import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 const README = 'weights/README.md';
 const BEGIN = '<!-- table: node build_scripts/weights_table.mjs -->';
 const END = '<!-- end of table -->';
-const ORDER = ['mosaic-cnn', 'mosaic-separate', 'mosaic-joint', 'mosaic10-cnn', 'mosaic10-pmoe'];
+const ORDER = ['mosaic-cnn', 'mosaic-separate', 'mosaic-joint', 'mosaic10-cnn', 'mosaic10-pmoe', 'board-deep-pmoe', 'board-cnn'];
 
 const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+
+/** What a network is made of: its filters, or the convolutions of its stem and behind it. */
+const parts = ({ filters, stem, stages }) => (stem ? `stem ${stem}, stages ${stages}` : `${filters} filters`);
 
 function row(name) {
   const file = `weights/${name}.safetensors`;
@@ -17,7 +20,7 @@ function row(name) {
   const card = JSON.parse(model.metadata['pmoe.card']);
   const { recipe } = JSON.parse(model.metadata['pmoe.train']);
   const routed = recipe.experts ? `${recipe.experts} experts, l = ${recipe.kept}` : 'dense';
-  return `| \`${name}\` | ${recipe.kind}, ${recipe.filters} filters, ${routed} | ${card.accuracy.toFixed(2)} | ${grouped(
+  return `| \`${name}\` | ${recipe.kind}, ${parts(recipe)}, ${routed} | ${card.accuracy.toFixed(2)} | ${grouped(
     model.multiply_adds,
   )} | ${grouped(model.parameters)} | ${grouped(statSync(file).size)} | ${recipe.seed} | \`${sha256}\` |`;
 }

@@ -281,6 +281,20 @@ test('a board written by `board` is what `predict` sees', () => {
     }
 });
 
+test('a board of 64 cells: the committed model keeps its true digit and names it', () => {
+    const path = at('large.png');
+    const truth = json(['board', '--data', SAMPLES, '--set', 'mosaic64', '--index', '3', '--out', path]);
+    assert.deepEqual([truth.labels.length, truth.labels[truth.patch], truth.label], [64, 3, 3]);
+    const [picture] = json(['predict', path, '--model', 'weights/board-deep-pmoe.safetensors']).pictures;
+    assert.deepEqual([picture.width, picture.height, picture.inverted], [224, 224, false]);
+    const { experts, ...prediction } = picture.models[0].prediction;
+    assert.equal(String(prediction.class), '3');
+    assert.ok(experts.some((/** @type {{picks: number[]}} */ { picks }) => picks.includes(truth.patch)));
+    const evaluated = json(['eval', '--model', 'weights/board-deep-pmoe.safetensors', '--data', SAMPLES, '--boards', '50']);
+    assert.equal(evaluated.set, 'mosaic64');
+    assert.ok(evaluated.accuracy >= 90, `${evaluated.accuracy}`);
+});
+
 test('probabilities add up, and text and JSON agree', () => {
     const args = ['predict', join(SAMPLES, 'board.png'), '--model', at('ten.safetensors'), '--model'];
     const answer = json([...args, at('dense.safetensors')]);

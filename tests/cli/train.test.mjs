@@ -14,7 +14,7 @@ const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const PMOE = resolve(process.env.PMOE ?? join(ROOT, 'build/pmoe'));
 const DATA = ['--data', 'weights/samples'];
 const SMALL = [...DATA, '--samples', '24', '--batch', '10', '--epochs', '3', '--boards', '64'];
-const RECIPES = ['mosaic-cnn', 'mosaic-separate', 'mosaic-joint', 'mosaic10-cnn', 'mosaic10-pmoe'];
+const RECIPES = ['mosaic-cnn', 'mosaic-separate', 'mosaic-joint', 'mosaic10-cnn', 'mosaic10-pmoe', 'board-deep-pmoe', 'board-cnn'];
 
 /** @type {string} */
 let folder;
@@ -50,7 +50,7 @@ function refuse(args, says) {
 
 for (const recipe of RECIPES) {
     test(`${recipe} trains to a model that opens, and again to the same bytes`, () => {
-        const few = recipe.startsWith('mosaic10') ? ['--filters', '40'] : [];
+        const few = recipe.startsWith('mosaic10') ? ['--filters', '40'] : recipe.startsWith('board') ? ['--stages', '6/2,8x4/4'] : [];
         const more = recipe === 'mosaic-separate' ? ['--router-epochs', '2'] : [];
         const args = ['train', recipe, ...SMALL, ...few, ...more, '--out'];
         const result = JSON.parse(succeed([...args, at('a.safetensors'), '--threads', '1', '--json']));

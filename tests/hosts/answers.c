@@ -2,7 +2,8 @@
  *
  *     answers ISA BOARDS IMAGES LABELS MODEL...
  *
- * composes boards 0 .. BOARDS-1 of seed 1 from the two IDX files (each model's set follows from its classes) and prints
+ * composes boards 0 .. BOARDS-1 of seed 1 from the two IDX files (each model's set follows from its input and
+ * classes) and prints
  * one JSON object a line: {"model", "board", "logits", "picks"}.  With ISA "oracle" the double-precision oracle
  * answers, and adds "bounds", what float rounding may do to each logit, and "margin": above 0 no rounding can change a
  * pick. */
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIXELS = PMOE_BOARD * PMOE_BOARD, MOST_OUTPUTS = 16 };
+enum { MOST_PIXELS = PMOE_MAX_BOARD * PMOE_MAX_BOARD, MOST_OUTPUTS = 16 };
 
 struct bytes {
     void *at;
@@ -97,11 +98,12 @@ static double **read_doubles(struct bytes file, const struct graph *graph)
 
 static void compose(const pmoe_digits *digits, const pmoe_model *model, uint64_t board, float *image)
 {
-    uint8_t pixels[PIXELS];
+    uint8_t pixels[MOST_PIXELS];
     pmoe_error error;
-    pmoe_set set = model->graph.classes == 2 ? PMOE_MOSAIC : PMOE_MOSAIC10;
+    const struct graph *graph = &model->graph;
+    pmoe_set set = graph->classes == 2 ? PMOE_MOSAIC : graph->height == PMOE_BOARD ? PMOE_MOSAIC10 : PMOE_MOSAIC64;
     require(pmoe_board(digits, set, 1, board, pixels, NULL, &error), &error);
-    pmoe_bytes_to_floats(pixels, PIXELS, image);
+    pmoe_bytes_to_floats(pixels, (size_t)graph->height * (size_t)graph->width, image);
 }
 
 static void answer_oracle(const pmoe_model *model, struct bytes file, const pmoe_digits *digits, int32_t boards)
@@ -110,12 +112,12 @@ static void answer_oracle(const pmoe_model *model, struct bytes file, const pmoe
     pmoe_allocator allocator = allocator_or_malloc(NULL);
     pmoe_error error;
     struct oracle *oracle;
-    double **tensors = read_doubles(file, graph), exact[PIXELS], logits[MOST_OUTPUTS], bounds[MOST_OUTPUTS];
-    float image[PIXELS];
+    double **tensors = read_doubles(file, graph), exact[MOST_PIXELS], logits[MOST_OUTPUTS], bounds[MOST_OUTPUTS];
+    float image[MOST_PIXELS];
     require(oracle_open(graph, &allocator, &oracle, &error), &error);
     for (int32_t b = 0; b < boards; b++) {
         compose(digits, model, (uint64_t)b, image);
-        for (int i = 0; i < PIXELS; i++)
+        for (int i = 0; i < graph->height * graph->width; i++)
             exact[i] = (double)image[i];
         oracle_forward(oracle, (const double *const *)tensors, exact);
         for (int32_t o = 0; o < graph->outputs; o++) {
@@ -142,7 +144,7 @@ static void answer(const pmoe_model *model, const pmoe_digits *digits, int32_t b
 {
     pmoe_error error;
     pmoe_run *run;
-    float image[PIXELS], logits[MOST_OUTPUTS];
+    float image[MOST_PIXELS], logits[MOST_OUTPUTS];
     double wide[MOST_OUTPUTS];
     require(pmoe_run_open(model, 1, &run, &error), &error);
     for (int32_t b = 0; b < boards; b++) {

@@ -123,6 +123,11 @@ export function model(name, size, layers) {
 // ---- Layers outside of experts ----
 
 const dense = [
+    model('peaks', [11, 9, 3], [
+        { name: 'stem', type: 'conv', kernel: 3, stride: 2, padding: 1, filters: 7, bias: true },
+        { name: 'pool', type: 'max_pool' },
+        { name: 'out', type: 'linear', outputs: 4 },
+    ]),
     model('residual', [13, 10, 3], [
         { name: 'stem', type: 'conv', kernel: 3, padding: 1, filters: 12, bias: true },
         { name: 'n1', type: 'batch_norm' },

@@ -14,7 +14,7 @@
 
 static const char *const paths[] = {
     "weights/mosaic-cnn.safetensors",   "weights/mosaic-separate.safetensors", "weights/mosaic-joint.safetensors",
-    "weights/mosaic10-cnn.safetensors", "weights/mosaic10-pmoe.safetensors",
+    "weights/mosaic10-cnn.safetensors", "weights/mosaic10-pmoe.safetensors",   "weights/board-deep-pmoe.safetensors",
 };
 enum { PATHS = sizeof paths / sizeof *paths };
 
@@ -52,12 +52,13 @@ static void test_a_wrong_filter_is_noticed(void **state)
     (void)state;
     for (int p = 0; p < PATHS; p++) {
         pmoe_model *model = open_path(paths[p], "scalar");
-        int noticed = 0;
+        int changed = 0, noticed = 0;
         for (int32_t layer = 0; layer < model->graph.layers; layer++) {
             struct layer_plan *plan = &model->plan[layer];
             if (!plan->outs || model->graph.layer[layer].type == LAYER_PATCH_ROUTER)
                 continue;
             size_t count = plan->panel_floats * (size_t)plan->matrices;
+            changed++;
             for (size_t i = 0; i < count; i++)
                 plan->panels[i] *= 1.01f;
             pmoe_error error = {.text = ""};
@@ -67,7 +68,8 @@ static void test_a_wrong_filter_is_noticed(void **state)
             for (size_t i = 0; i < count; i++)
                 plan->panels[i] /= 1.01f;
         }
-        assert_int_equal(noticed, 2); /* the convolution or the experts, and the output layer */
+        assert_int_equal(noticed, changed);
+        assert_true(changed >= 2); /* the convolutions or the experts, and the output layer */
         pmoe_model_close(&model);
     }
 }

@@ -404,6 +404,99 @@ static void test_saved_models_open_and_pass_their_golden_outputs(void **state)
     close_data(&data);
 }
 
+static void test_lists_of_stages(void **state)
+{
+    (void)state;
+    struct stage stages[RECIPE_MAX_STAGES];
+    assert_int_equal(recipe_stages("16x5/4,32,8/2,64x7", stages), 4);
+    static const struct stage expected[] = {{16, 5, 4}, {32, 3, 1}, {8, 3, 2}, {64, 7, 1}};
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(stages[i].filters, expected[i].filters);
+        assert_int_equal(stages[i].kernel, expected[i].kernel);
+        assert_int_equal(stages[i].stride, expected[i].stride);
+    }
+    assert_int_equal(recipe_stages("1,2,3,4,5,6,7,8", stages), RECIPE_MAX_STAGES);
+    static const char *const wrong[] = {"",
+                                        ",",
+                                        "16,",
+                                        ",16",
+                                        "16/",
+                                        "16/0",
+                                        "0",
+                                        "16x",
+                                        "16x0",
+                                        "x3",
+                                        "16/2x3",
+                                        "16 32",
+                                        "-1",
+                                        "123456",
+                                        "16;2",
+                                        "1,2,3,4,5,6,7,8,9",
+                                        "11111,11111,11111,11111,11111,11111x11111/11111,11111/11111,11111"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(recipe_stages(wrong[i], stages), 0);
+    assert_int_equal(recipe_stages(NULL, stages), 0);
+}
+
+/* Routing comes behind the stem: one score a cell and expert, whole stages on what is kept. */
+static void test_deep_recipes(void **state)
+{
+    (void)state;
+    const pmoe_allocator allocator = allocator_or_malloc(NULL);
+    struct graph *graph = malloc(sizeof *graph);
+    pmoe_error error = {.text = ""};
+    pmoe_recipe recipe = *pmoe_recipe_find("board-deep-pmoe");
+    recipe.stem = "8/2";
+    recipe.patch = 14;
+    recipe.stages = "6/2,10x7/7";
+    recipe.pooling = "avg";
+    recipe.norm = 1;
+    assert_int_equal(recipe_graph(&recipe, &allocator, graph, &error), PMOE_OK);
+    static const char *const names[] = {"stem1",
+                                        "stem1.norm",
+                                        "stem1.relu",
+                                        "router",
+                                        "experts",
+                                        "experts.conv1",
+                                        "experts.conv1.norm",
+                                        "experts.conv1.relu",
+                                        "experts.conv2",
+                                        "experts.conv2.norm",
+                                        "experts.conv2.relu",
+                                        "experts.pool",
+                                        "pool",
+                                        "out"};
+    assert_int_equal(graph->layers, sizeof names / sizeof *names);
+    for (int32_t i = 0; i < graph->layers; i++)
+        assert_string_equal(graph->layer[i].name, names[i]);
+    assert_int_equal(graph->layer[3].patches, 64);
+    assert_int_equal(shape_count(graph->layer[8].shape), 10); /* one window is the whole map */
+    recipe.patch = 15;
+    assert_int_equal(recipe_graph(&recipe, &allocator, graph, &error), PMOE_E_GRAPH);
+    assert_non_null(strstr(error.text, "patch is 15"));
+    recipe.set = PMOE_CIFAR10;
+    recipe.fresh = 0;
+    recipe.patch = 4;
+    recipe.stages = "6/2,10x2/2";
+    assert_int_equal(recipe_graph(&recipe, &allocator, graph, &error), PMOE_OK);
+    assert_string_equal(graph->layer[0].name, "normalise");
+    assert_int_equal(graph->layer[4].patches, 16);
+    recipe.kind = PMOE_STAGES;
+    recipe.pooling = "max";
+    assert_int_equal(recipe_graph(&recipe, &allocator, graph, &error), PMOE_OK);
+    assert_int_equal(graph->layer[graph->layers - 2].type, LAYER_MAX_POOL);
+    const char **words[] = {&recipe.stem, &recipe.stages, &recipe.pooling};
+    static const char *const says[] = {"stem is \"3,\"", "stages is \"3,\"", "pooling is \"3,\""};
+    for (int i = 0; i < 3; i++) {
+        const char *kept = *words[i];
+        *words[i] = "3,";
+        assert_int_equal(recipe_graph(&recipe, &allocator, graph, &error), PMOE_E_ARGUMENT);
+        assert_non_null(strstr(error.text, says[i]));
+        *words[i] = kept;
+    }
+    free(graph);
+}
+
 static void test_recipes_are_checked(void **state)
 {
     (void)state;
@@ -539,6 +632,8 @@ int main(void)
         cmocka_unit_test(test_decay_leaves_norms_alone),
         cmocka_unit_test(test_fixed_weights_stay_fixed),
         cmocka_unit_test(test_saved_models_open_and_pass_their_golden_outputs),
+        cmocka_unit_test(test_lists_of_stages),
+        cmocka_unit_test(test_deep_recipes),
         cmocka_unit_test(test_recipes_are_checked),
         cmocka_unit_test(test_refused_memory_leaks_nothing),
     };
