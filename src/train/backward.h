@@ -7,12 +7,14 @@
  *
  * A batch norm's statistics are those of its lane, as in training on several devices (Goyal et al. 2017, sec. 2.3;
  * small parts generalise at least as well: Hoffer et al. 2017, "ghost batch norm").  One that reads the image itself is
- * the normalisation of a data set: it keeps the statistics it was given. */
+ * the normalisation of a data set: it keeps the statistics it was given.  The loss of gates (gate.h) is of a lane's
+ * images in the same way. */
 #ifndef PMOE_TRAIN_BACKWARD_H
 #define PMOE_TRAIN_BACKWARD_H
 
 #include "../model/model.h"
 #include "conv_backward.h"
+#include "gate.h"
 #include "norm.h"
 
 /* Does training know these layers?  Not yet known: dropped patches that are zeros to experts, and batch norms inside of
@@ -44,8 +46,11 @@ struct lane {
     uint8_t begun[GRAPH_MAX_LAYERS], begun_given; /* 1: doutput, dgiven has something to add to */
     int32_t count; /* maps or vectors that layers treat: the batch, inside of an expert what it was given */
     struct norm norm[GRAPH_MAX_LAYERS];
-    const float **rows; /* pointers for one call */
-    float *scratch;     /* of convolutions */
+    struct gate gate[GRAPH_MAX_LAYERS]; /* of sample routers */
+    struct chance chance;               /* for the caller to set before a pass */
+    double balance;                     /* loss of the mixture's gates, after the way back */
+    const float **rows;                 /* pointers for one call */
+    float *scratch;                     /* of convolutions */
     float *const *weights;
     float *const *gradients;
     struct backward_scratch {
@@ -61,7 +66,8 @@ void lane_close(struct lane *lane);
 /* A batch norm whose statistics and weights training leaves alone. */
 int norm_is_fixed(const struct graph *graph, int32_t layer);
 
-/* From lane->images to lane->logits.  weights: a pointer per row of the tensor table, memory's order. */
+/* From lane->images to lane->logits.  weights: a pointer per row of the tensor table, memory's order, and behind them
+ * those of a noise that lane->chance names. */
 void lane_forward(struct lane *lane, int32_t images, float *const *weights);
 
 /* Then: forget all gradients, so that the loss can write the last layer's. */

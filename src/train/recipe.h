@@ -10,6 +10,12 @@ PMOE_MUST_USE pmoe_status recipe_check(const pmoe_recipe *recipe, pmoe_error *er
 PMOE_MUST_USE pmoe_status recipe_graph(const pmoe_recipe *recipe, const pmoe_allocator *scratch, struct graph *graph,
                                        pmoe_error *error);
 
+/* Has it a mixture for a head, or another hidden layer? */
+int recipe_is_mixture(const pmoe_recipe *recipe);
+int recipe_has_hidden(const pmoe_recipe *recipe);
+int recipe_is_noisy(const pmoe_recipe *recipe); /* scores, in training */
+int32_t recipe_head_width(const pmoe_recipe *recipe);
+
 /* Initial values of one tensor, in memory's order. */
 void recipe_init(const pmoe_recipe *recipe, const struct graph *graph, int32_t tensor, float *values);
 

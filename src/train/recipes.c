@@ -6,6 +6,14 @@
 
 /* Paper 1's MNIST settings (papers A2 and B1; the code's where text and code differ: pooling by n, output +1 / -1 of
  * the separate model), and ours for ten classes. */
+/* What all four heads share (papers C1 to C3): a narrow network that two cores train in minutes, and augmentation,
+ * which paper 2 declares but never runs: --shift 0 --flip 0 trains as it did. */
+#define HEAD(called)                                                                                                   \
+    .name = "cifar-head-" called, .head = called, .kind = PMOE_WRN, .set = PMOE_CIFAR10, .depth = 10, .widen = 1,      \
+    .divisor = "n", .samples = 50000, .shift = 4, .flip = 1, .batch = 128, .epochs = 6, .optimizer = "sgd",            \
+    .momentum = 0.9f, .nesterov = 1, .decay = 5e-4f, .schedule = "one_cycle", .rate = 0.2f, .rate_end = 0,             \
+    .output = "trained", .dropout = 0.1f, .seed = 1
+
 static const pmoe_recipe recipes[] = {
     {.name = "mosaic-cnn",
      .kind = PMOE_CNN,
@@ -116,7 +124,12 @@ static const pmoe_recipe recipes[] = {
      .rate_end = 0,
      .output = "trained",
      .seed = 1},
+    {HEAD("dense")},
+    {HEAD("soft"), .experts = 8, .kept = 8, .balance = "uniform", .kl = 0.2f},
+    {HEAD("sparse"), .experts = 8, .kept = 2, .noise = 0.3f, .balance = "smooth", .importance = 0.2f, .load = 0.2f},
+    {HEAD("hard"), .experts = 8, .kept = 1, .noise = 0.3f, .balance = "smooth", .importance = 0.2f, .load = 0.2f},
 };
+#undef HEAD
 
 int pmoe_recipe_count(void)
 {
