@@ -15,10 +15,10 @@
 #include <string.h>
 
 struct train_options {
-    const char *data, *out, *checkpoint, *resume, *gate, *divisor, *optimizer, *schedule, *output, *isa;
-    int64_t seed, threads, samples, batch, epochs, router_epochs, depth, widen, filters, experts, kept, shift, flip,
-        nesterov, boards, checkpoint_every, test_every;
-    double rate, rate_end, router_rate, momentum, decay, smoothing;
+    const char *data, *out, *checkpoint, *resume, *gate, *divisor, *optimizer, *schedule, *output, *balance, *isa;
+    int64_t seed, threads, samples, batch, epochs, router_epochs, depth, widen, filters, head_width, experts, kept,
+        shift, flip, nesterov, boards, checkpoint_every, test_every;
+    double rate, rate_end, router_rate, momentum, decay, smoothing, dropout, noise, importance, load, kl;
     int32_t json;
 };
 
@@ -52,7 +52,19 @@ static const struct option options[] = {
     {"widen", OPTION_INT, AT(widen), NULL, "its groups' channels: 16, 32 and 64 times so many", "N", 1, MOST, NULL, 0},
     {"filters", OPTION_INT, AT(filters), NULL, "m, of all experts together", "N", 1, MOST, NULL, 0},
     {"experts", OPTION_INT, AT(experts), NULL, "k", "N", 1, MOST, NULL, 0},
-    {"kept", OPTION_INT, AT(kept), NULL, "l, patches that each expert keeps", "N", 1, MOST, NULL, 0},
+    {"kept", OPTION_INT, AT(kept), NULL, "l, patches that each expert keeps; of a head: experts that an image keeps",
+     "N", 1, MOST, NULL, 0},
+    {"head-width", OPTION_INT, AT(head_width), NULL, "hidden outputs of the dense head or of each expert", "N", 1, MOST,
+     NULL, 0},
+    {"dropout", OPTION_NUMBER, AT(dropout), "-1", "of heads, a share; -1: the recipe's", "P", -1, 1, NULL, 0},
+    {"noise", OPTION_NUMBER, AT(noise), "-1", "its least deviation on a head's scores; -1: the recipe's", "D", -1, 1000,
+     NULL, 0},
+    {"balance", OPTION_TEXT, AT(balance), NULL, "what keeps experts in use: smooth, importance, uniform, mean or code",
+     "LOSS", 0, 0, NULL, 0},
+    {"importance", OPTION_NUMBER, AT(importance), "-1", "weight of that loss; -1: the recipe's", "W", -1, 1000, NULL,
+     0},
+    {"load", OPTION_NUMBER, AT(load), "-1", "likewise", "W", -1, 1000, NULL, 0},
+    {"kl", OPTION_NUMBER, AT(kl), "-1", "likewise, of a soft head", "W", -1, 1000, NULL, 0},
     {"shift", OPTION_INT, AT(shift), "-1", "move each cell or photograph by up to so many pixels; -1: the recipe's",
      "N", -1, 14, NULL, 0},
     {"flip", OPTION_INT, AT(flip), "-1", "1: mirror half of the photographs; -1: the recipe's", "B", -1, 1, NULL, 0},
@@ -76,6 +88,8 @@ static const struct option options[] = {
 struct epoch_row {
     const char *phase;
     double loss, accuracy, test; /* test: accuracy on test data, NAN if nobody looked */
+    double balance;
+    pmoe_usage usage; /* its arrays in training.used */
 };
 
 struct training {
@@ -86,6 +100,7 @@ struct training {
     pmoe_trainer *trainer;
     struct progress progress;
     struct epoch_row *rows; /* malloc */
+    double *used;           /* malloc: [epochs][2][experts of a mixture] */
     int32_t row_count;
     double accuracy, seconds;
     size_t file_bytes;
@@ -103,14 +118,16 @@ static const struct override {
     {                                                                                                                  \
         type, AT(name), offsetof(pmoe_recipe, name), least                                                             \
     }
-    OVERRIDE(WHOLE, samples, 1),   OVERRIDE(WHOLE, batch, 1),         OVERRIDE(WHOLE, epochs, 1),
-    OVERRIDE(WHOLE, depth, 1),     OVERRIDE(WHOLE, widen, 1),         OVERRIDE(WHOLE, router_epochs, 1),
-    OVERRIDE(WHOLE, filters, 1),   OVERRIDE(WHOLE, experts, 1),       OVERRIDE(WHOLE, kept, 1),
-    OVERRIDE(WHOLE, shift, 0),     OVERRIDE(WHOLE, flip, 0),          OVERRIDE(WHOLE, nesterov, 0),
-    OVERRIDE(NUMBER, rate, 1e-30), OVERRIDE(NUMBER, rate_end, 1e-30), OVERRIDE(NUMBER, router_rate, 1e-30),
-    OVERRIDE(NUMBER, momentum, 0), OVERRIDE(NUMBER, decay, 0),        OVERRIDE(NUMBER, smoothing, 0),
-    OVERRIDE(WORD, gate, 0),       OVERRIDE(WORD, divisor, 0),        OVERRIDE(WORD, optimizer, 0),
-    OVERRIDE(WORD, schedule, 0),   OVERRIDE(WORD, output, 0),
+    OVERRIDE(WHOLE, samples, 1),     OVERRIDE(WHOLE, batch, 1),         OVERRIDE(WHOLE, epochs, 1),
+    OVERRIDE(WHOLE, depth, 1),       OVERRIDE(WHOLE, widen, 1),         OVERRIDE(WHOLE, router_epochs, 1),
+    OVERRIDE(WHOLE, filters, 1),     OVERRIDE(WHOLE, experts, 1),       OVERRIDE(WHOLE, kept, 1),
+    OVERRIDE(WHOLE, shift, 0),       OVERRIDE(WHOLE, flip, 0),          OVERRIDE(WHOLE, nesterov, 0),
+    OVERRIDE(NUMBER, rate, 1e-30),   OVERRIDE(NUMBER, rate_end, 1e-30), OVERRIDE(NUMBER, router_rate, 1e-30),
+    OVERRIDE(NUMBER, momentum, 0),   OVERRIDE(NUMBER, decay, 0),        OVERRIDE(NUMBER, smoothing, 0),
+    OVERRIDE(WORD, gate, 0),         OVERRIDE(WORD, divisor, 0),        OVERRIDE(WORD, optimizer, 0),
+    OVERRIDE(WORD, schedule, 0),     OVERRIDE(WORD, output, 0),         OVERRIDE(WHOLE, head_width, 1),
+    OVERRIDE(NUMBER, dropout, 0),    OVERRIDE(NUMBER, noise, 0),        OVERRIDE(WORD, balance, 0),
+    OVERRIDE(NUMBER, importance, 0), OVERRIDE(NUMBER, load, 0),         OVERRIDE(NUMBER, kl, 0),
 #undef OVERRIDE
 };
 
@@ -153,7 +170,7 @@ static pmoe_status find_recipe(const char *name, pmoe_recipe *recipe, pmoe_error
         *recipe = *found;
         return PMOE_OK;
     }
-    char names[160] = "";
+    char names[192] = "";
     for (int i = 0; i < pmoe_recipe_count(); i++) {
         size_t at = strlen(names);
         snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", pmoe_recipe_at(i)->name);
@@ -217,11 +234,13 @@ static void report_batch(void *user, const pmoe_progress *now)
 {
     struct training *training = user;
     double epochs = now->epoch + (double)now->batch / now->batches;
-    char text[96], accuracy[24] = "";
+    char text[160], accuracy[24] = "", usage[64] = "";
     if (!isnan(now->accuracy))
         snprintf(accuracy, sizeof accuracy, ", accuracy %.2f%%", now->accuracy);
-    snprintf(text, sizeof text, "%s, epoch %d of %d, loss %.4g%s", now->phase, (int)now->epoch + 1, (int)now->epochs,
-             now->loss, accuracy);
+    if (now->usage.experts)
+        snprintf(usage, sizeof usage, ", gates' CV %.3f, entropy %.3f", now->usage.gates_cv, now->usage.entropy);
+    snprintf(text, sizeof text, "%s, epoch %d of %d, loss %.4g%s%s", now->phase, (int)now->epoch + 1, (int)now->epochs,
+             now->loss, accuracy, usage);
     progress_show(&training->progress, epochs / now->epochs, text);
 }
 
@@ -241,17 +260,36 @@ static pmoe_status measure(struct training *training, pmoe_error *error)
     return status;
 }
 
+static void keep_row(struct training *training, const pmoe_progress *now)
+{
+    size_t bytes = (size_t)now->usage.experts * sizeof(double);
+    double *gates = training->used + (size_t)(2 * training->row_count * now->usage.experts);
+    double *load = gates + now->usage.experts;
+    struct epoch_row *row = &training->rows[training->row_count++];
+    *row = (struct epoch_row){.phase = now->phase,
+                              .loss = now->loss,
+                              .accuracy = now->accuracy,
+                              .test = (double)NAN,
+                              .balance = now->balance,
+                              .usage = now->usage};
+    if (!bytes)
+        return;
+    memcpy(gates, now->usage.gates, bytes);
+    memcpy(load, now->usage.load, bytes);
+    row->usage.gates = gates;
+    row->usage.load = load;
+}
+
 static pmoe_status train_epochs(struct training *training, pmoe_error *error)
 {
     const struct train_options *given = training->given;
     while (!pmoe_trainer_done(training->trainer)) {
         pmoe_progress now;
         TRY(pmoe_trainer_epoch(training->trainer, report_batch, training, &now, error));
-        struct epoch_row *row = &training->rows[training->row_count++];
-        *row = (struct epoch_row){now.phase, now.loss, now.accuracy, (double)NAN};
+        keep_row(training, &now);
         if (given->test_every && now.epoch % given->test_every == 0) {
             TRY(measure(training, error));
-            row->test = training->accuracy;
+            training->rows[training->row_count - 1].test = training->accuracy;
         }
         if (given->checkpoint && now.epoch % given->checkpoint_every == 0)
             TRY(save_checkpoint(training, error));
@@ -272,7 +310,8 @@ static pmoe_status train(struct training *training, pmoe_error *error)
         TRY(resume(training, error));
     size_t epochs = (size_t)training->recipe.epochs + (size_t)training->recipe.router_epochs;
     training->rows = calloc(epochs + 1, sizeof *training->rows);
-    if (!training->rows)
+    training->used = calloc((epochs + 1) * 2, (1 + (size_t)training->recipe.experts) * sizeof *training->used);
+    if (!training->rows || !training->used)
         return fail(error, PMOE_E_MEMORY, "no memory for the log of %zu epochs", epochs);
     double start = native_clock_ns();
     pmoe_status status = train_epochs(training, error);
@@ -307,12 +346,17 @@ static void write_json(struct json_writer *json, const void *context)
     json_add_number(json, "seconds", training->seconds, 4);
     json_open_array(json, "epochs");
     for (int32_t i = 0; i < training->row_count; i++) {
+        const struct epoch_row *row = &training->rows[i];
         json_open_object(json, NULL);
-        json_add_text(json, "phase", training->rows[i].phase);
-        json_add_number(json, "loss", training->rows[i].loss, 6);
-        json_add_number(json, "accuracy", training->rows[i].accuracy, 6);
+        json_add_text(json, "phase", row->phase);
+        json_add_number(json, "loss", row->loss, 6);
+        json_add_number(json, "accuracy", row->accuracy, 6);
         if (training->given->test_every)
-            json_add_number(json, "test_accuracy", training->rows[i].test, 6);
+            json_add_number(json, "test_accuracy", row->test, 6);
+        if (row->usage.experts) {
+            json_add_number(json, "balance", row->balance, 6);
+            result_usage(json, "usage", &row->usage);
+        }
         json_close_object(json);
     }
     json_close_array(json);
@@ -341,6 +385,7 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     else if (status == PMOE_OK)
         write_text(&training, out);
     free(training.rows);
+    free(training.used);
     pmoe_trainer_close(&training.trainer);
     data_dir_close(&training.train);
     data_dir_close(&training.test);
@@ -350,7 +395,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 const struct command command_train = {
     .name = "train",
     .operands = "RECIPE",
-    .summary = "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, cifar-wrn",
+    .summary = "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, cifar-wrn, cifar-head-dense, -soft, "
+               "-sparse, -hard",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_bytes = sizeof(struct train_options),
