@@ -103,6 +103,8 @@ struct training {
     double *used;           /* malloc: [epochs][2][experts of a mixture] */
     int32_t row_count;
     double accuracy, seconds;
+    pmoe_usage usage; /* on test data, its arrays in `tested` */
+    double *tested;   /* malloc: [2][experts of a mixture] */
     size_t file_bytes;
 };
 
@@ -195,6 +197,11 @@ static size_t write_card(const struct training *training, char *text, size_t cap
         json_add_int(&json, "test_seed", 1);
     }
     json_add_number(&json, "accuracy", training->accuracy, 6);
+    if (training->usage.experts) {
+        json_add_number(&json, "gates_cv", training->usage.gates_cv, 6);
+        json_add_number(&json, "load_cv", training->usage.load_cv, 6);
+        json_add_number(&json, "entropy", training->usage.entropy, 6);
+    }
     json_close_object(&json);
     return json.length;
 }
@@ -254,6 +261,9 @@ static pmoe_status measure(struct training *training, pmoe_error *error)
     pmoe_status status = accuracy_open(&job, pool, &found, error);
     if (status == PMOE_OK) {
         training->accuracy = 100.0 * found.correct / found.boards;
+        if (found.usage.experts)
+            training->usage =
+                usage_read(&found.usage, 0, found.usage.rows, training->tested, training->tested + found.usage.experts);
         accuracy_close(&found);
     }
     pool_close(&pool);
@@ -311,7 +321,8 @@ static pmoe_status train(struct training *training, pmoe_error *error)
     size_t epochs = (size_t)training->recipe.epochs + (size_t)training->recipe.router_epochs;
     training->rows = calloc(epochs + 1, sizeof *training->rows);
     training->used = calloc((epochs + 1) * 2, (1 + (size_t)training->recipe.experts) * sizeof *training->used);
-    if (!training->rows || !training->used)
+    training->tested = calloc(2, (1 + (size_t)training->recipe.experts) * sizeof *training->tested);
+    if (!training->rows || !training->used || !training->tested)
         return fail(error, PMOE_E_MEMORY, "no memory for the log of %zu epochs", epochs);
     double start = native_clock_ns();
     pmoe_status status = train_epochs(training, error);
@@ -343,6 +354,8 @@ static void write_json(struct json_writer *json, const void *context)
     json_add_int(json, "multiply_adds", info.multiply_adds);
     json_add_int(json, "boards", training->given->boards);
     json_add_number(json, "accuracy", training->accuracy, 6);
+    if (training->usage.experts)
+        result_usage(json, "usage", &training->usage);
     json_add_number(json, "seconds", training->seconds, 4);
     json_open_array(json, "epochs");
     for (int32_t i = 0; i < training->row_count; i++) {
@@ -370,6 +383,9 @@ static void write_text(const struct training *training, struct output *out)
                training->accuracy, (long long)training->given->boards,
                training->recipe.set == PMOE_CIFAR10 ? "photographs" : "boards", (long long)info.parameters,
                (long long)info.multiply_adds);
+    if (training->usage.experts)
+        output_add(out, "experts: CV of mean gates %.3f, of load %.3f; entropy of an image's gates %.3f nats\n",
+                   training->usage.gates_cv, training->usage.load_cv, training->usage.entropy);
     output_add(out, "%s: %zu bytes, after %.1f s\n", training->given->out, training->file_bytes, training->seconds);
 }
 
@@ -386,6 +402,7 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
         write_text(&training, out);
     free(training.rows);
     free(training.used);
+    free(training.tested);
     pmoe_trainer_close(&training.trainer);
     data_dir_close(&training.train);
     data_dir_close(&training.test);
