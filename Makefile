@@ -322,7 +322,7 @@ data:
 	@build_scripts/install.sh data
 	@build_scripts/fetch_data.sh mnist cifar10
 
-## train: train the files of weights/ again from data/mnist (see weights/README.md for how long)
+## train: train the files of weights/ again from data/ (see weights/README.md for how long)
 train: native data
 	@build_scripts/train_weights.sh
 

@@ -91,6 +91,7 @@ typedef struct pmoe_info {
     int32_t outputs, classes;           /* one output and two classes: logistic; else equal: softmax */
     int32_t patches_high, patches_wide; /* grid of the first patch layer; n = high * wide */
     int32_t experts, kept;              /* k and l; both 0 for a dense model */
+    int32_t mixed_experts, mixed_kept;  /* of the first mixture, and how many of them an image keeps; or both 0 */
     int64_t parameters;
     int64_t multiply_adds; /* of one image, counted: routers, experts and linear layers */
     size_t model_bytes;    /* what the model itself asked of the allocator */
@@ -318,7 +319,8 @@ typedef struct pmoe_recipe {
     int32_t norm;              /* deep, stages: 1: a batch norm behind each convolution */
     const char *pooling;       /* deep, stages: "avg" or "max", over all pixels of a patch or of the map */
     int32_t filters;           /* m in all; each expert has m / k; of networks of several convolutions not used */
-    int32_t experts, kept;     /* k and l; of dense networks not used */
+    int32_t experts, kept;     /* k and l; of dense networks not used; of a head: experts, and how many an
+                                  image keeps */
     int32_t bias;              /* 1: filters have a bias, trained with them from 0 on */
     const char *gate;          /* joint, deep: "topl_softmax" or "softmax_topl" */
     const char *divisor;       /* "n" or "l": what pooling divides by */
@@ -344,11 +346,28 @@ typedef struct pmoe_recipe {
     float expert_std, router_std; /* initial weights ~ N(0, std^2) */
     const char *output;           /* output layer: "normal" N(0,1) fixed, "sign" +1 of the class's expert and -1 of the
                                      other, fixed (two classes, separate), or "trained": N(0, 1/inputs), trained */
+    const char *head; /* of a wide residual network, behind its pool (paper 2's four but the first): NULL or "linear";
+                         "dense": linear, ReLU, linear; "soft", "sparse", "hard": a mixture of such as experts, of
+                         which an image keeps all, 1 < kept < experts or 1.  Scores of sparse and hard are standardised
+                         over the experts and, in training, noisy */
+    int32_t
+        head_width; /* hidden outputs of the dense head or of each expert; 0: the pooled channels, dealt out among
+                       the experts, so that all heads have about as many parameters (paper 2: 512, and 8 times 64) */
+    float dropout;  /* of heads in training: of a gate's inputs and scores, and behind ReLUs; paper 2: 0.1 */
+    float noise;    /* sparse, hard: the least deviation of the noise on scores in training, to which a trained part
+                       is added, softplus of a linear layer's output; paper 2: 0.3 */
+    const char *balance; /* the loss that keeps experts in use, or NULL: none.  It is of the images of one eighth of a
+                            batch, as statistics of batch norms are.  sparse, hard: "smooth", Shazeer's two losses, or
+                            "importance", the first one twice, as in paper 2's code.  soft: a Kullback-Leibler
+                            divergence between the uniform distribution u and the mean gates p: "uniform", KL(u || p);
+                            "mean", KL(p || u); or "code", KL(u || p) / experts, which paper 2's code computes */
+    float importance, load, kl; /* weights of these losses: the first two, or the third */
     uint64_t seed;
 } pmoe_recipe;
 
 /* The recipes of the committed weights, mosaic-cnn, mosaic-separate, mosaic-joint, mosaic10-cnn, mosaic10-pmoe,
- * board-deep-pmoe, board-cnn, cifar-wrn and cifar-wrn-pmoe. */
+ * board-deep-pmoe, board-cnn, cifar-wrn, cifar-head-dense, -soft, -sparse and -hard, and cifar-wrn-pmoe's, of which
+ * there are none yet. */
 int pmoe_recipe_count(void);
 const pmoe_recipe *pmoe_recipe_at(int index);
 const pmoe_recipe *pmoe_recipe_find(const char *name); /* NULL if there is none so named */
@@ -370,12 +389,24 @@ PMOE_MUST_USE pmoe_status pmoe_trainer_checkpoint(const pmoe_trainer *trainer, u
 PMOE_MUST_USE pmoe_status pmoe_trainer_resume(pmoe_trainer *trainer, const void *file, size_t file_bytes,
                                               pmoe_error *error);
 
+/* How a mixture used its experts over some images. */
+typedef struct pmoe_usage {
+    int32_t experts, kept;    /* both 0: no mixture */
+    const double *gates;      /* [experts] mean gate, 0 where an image did not keep the expert; sums to 1 */
+    const double *load;       /* [experts] share of the images that kept it; sums to kept */
+    double gates_cv, load_cv; /* deviation over mean of those: 0 is even */
+    double entropy;           /* of an image's gates, in nats; mean over the images */
+} pmoe_usage;
+
 typedef struct pmoe_progress {
     const char *phase;      /* "routers" or "experts" */
     int32_t epoch, epochs;  /* epochs done, of both phases together */
     int32_t batch, batches; /* within this epoch */
     double loss, accuracy;  /* mean over the epoch's samples so far, before their updates; accuracy in percent, NaN in
                                the phase "routers" */
+    double balance;         /* mean over the epoch's images so far of the loss that keeps experts in use, which is not
+                               part of `loss` */
+    pmoe_usage usage;       /* of those images, noise and dropout included; arrays until the next call */
 } pmoe_progress;
 
 int32_t pmoe_trainer_done(const pmoe_trainer *trainer); /* 1 when all epochs are done */

@@ -18,6 +18,8 @@ enum random_stream {
     RANDOM_CHECK,     /* test inputs of the kernel harness */
     RANDOM_AUGMENT,   /* changes of training boards */
     RANDOM_BOOTSTRAP, /* resampling of timings */
+    RANDOM_DROPOUT,   /* what training drops */
+    RANDOM_NOISE,     /* of gates in training */
 };
 
 /* The generator number `index` of a stream of a seed: no two share a sequence, none needs those before it. */

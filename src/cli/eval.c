@@ -1,4 +1,5 @@
-/* pmoe eval: accuracy of one model on photographs, and with its routing on freshly composed boards. */
+/* pmoe eval: accuracy of one model on photographs, and with its routing on freshly composed boards; how a mixture's
+ * experts are used, by class. */
 #include "../base/error.h"
 #include "../data/source.h"
 #include "../study/accuracy.h"
@@ -9,6 +10,7 @@
 #include "result.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 struct eval_options {
     const char *model, *data, *isa;
@@ -39,7 +41,19 @@ struct eval_result {
     const struct model_file *file;
     pmoe_set set;
     struct accuracy accuracy;
+    double *used; /* malloc: [1 + classes][2][experts of a mixture], what `usage` refers to */
 };
+
+/* Use of a mixture's experts by the photographs or boards of one class; WHOLE: by all. */
+enum { WHOLE = -1 };
+
+static pmoe_usage usage_of(const struct eval_result *result, int32_t class_index)
+{
+    const struct usage *usage = &result->accuracy.usage;
+    double *gates = result->used + (size_t)(1 + class_index) * 2 * (size_t)usage->experts;
+    int all = class_index == WHOLE;
+    return usage_read(usage, all ? 0 : class_index, all ? usage->rows : 1, gates, gates + usage->experts);
+}
 
 static const char *data_folder(const struct eval_result *result)
 {
@@ -81,6 +95,10 @@ static void write_class(struct json_writer *json, const struct eval_result *resu
         write_shares(json, "kept", found, c, accuracy_kept);
         write_shares(json, "largest_gate", found, c, count_largest);
     }
+    if (found->usage.experts) {
+        pmoe_usage usage = usage_of(result, c);
+        result_usage(json, "usage", &usage);
+    }
     json_close_object(json);
 }
 
@@ -102,6 +120,10 @@ static void write_json(struct json_writer *json, const void *context)
     json_add_int(json, "correct", found->correct);
     json_add_number(json, "accuracy", percent(found->correct, found->boards), 6);
     json_add_int(json, "experts", found->experts);
+    if (found->usage.experts) {
+        pmoe_usage usage = usage_of(result, WHOLE);
+        result_usage(json, "usage", &usage);
+    }
     json_open_array(json, "classes");
     for (int32_t c = 0; c < found->classes; c++)
         write_class(json, result, c);
@@ -122,6 +144,38 @@ static void add_best(struct output *out, const char *what, const struct accuracy
     char letters[EXPERT_LETTERS];
     output_add(out, "   %s %6.2f%% (expert %s)", what, percent(count(of, c, best), of->class_boards[c]),
                expert_letters(best, letters));
+}
+
+static void add_shares(struct output *out, const char *what, const double *shares, int32_t experts)
+{
+    output_add(out, "  %-12s", what);
+    for (int32_t e = 0; e < experts; e++)
+        output_add(out, " %6.2f", 100 * shares[e]);
+}
+
+/* The table of classes by experts. */
+static void add_usage(const struct eval_result *result, struct output *out)
+{
+    pmoe_usage all = usage_of(result, WHOLE);
+    output_add(
+        out,
+        "experts: an image keeps %d of %d; CV of mean gates %.3f, of load %.3f; entropy of an image's gates %.3f "
+        "nats\nmean gates, in percent:\n  %-12s",
+        all.kept, all.experts, all.gates_cv, all.load_cv, all.entropy, "");
+    for (int32_t e = 0; e < all.experts; e++) {
+        char letters[EXPERT_LETTERS];
+        output_add(out, " %6s", expert_letters(e, letters));
+    }
+    output_add(out, "\n");
+    for (int32_t c = 0; c < result->accuracy.classes; c++) {
+        pmoe_usage of_class = usage_of(result, c);
+        add_shares(out, pmoe_model_class(result->file->model, c), of_class.gates, all.experts);
+        output_add(out, "\n");
+    }
+    add_shares(out, "all", all.gates, all.experts);
+    output_add(out, "\n");
+    add_shares(out, "kept by", all.load, all.experts);
+    output_add(out, "\n");
 }
 
 static void write_text(const struct eval_result *result, struct output *out)
@@ -152,6 +206,8 @@ static void write_text(const struct eval_result *result, struct output *out)
         }
         output_add(out, "\n");
     }
+    if (found->usage.experts)
+        add_usage(result, out);
 }
 
 /* ---- Running ---- */
@@ -186,7 +242,10 @@ static pmoe_status evaluate(struct eval_result *result, const struct data_dir *d
                                given->boards ? (int32_t)given->boards : all};
     pmoe_status status = accuracy_open(&job, pool, &result->accuracy, error);
     pool_close(&pool);
-    return status;
+    TRY(status);
+    size_t rows = 1 + (size_t)result->accuracy.classes, experts = (size_t)result->accuracy.usage.experts;
+    result->used = calloc(rows, 2 * (experts + 1) * sizeof *result->used);
+    return result->used ? PMOE_OK : fail(error, PMOE_E_MEMORY, "no memory for a table of %zu experts", experts);
 }
 
 static pmoe_status run(const void *given, const struct invocation *typed, struct output *out, pmoe_error *error)
@@ -206,6 +265,7 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
         output_json(out, write_json, &result);
     else if (status == PMOE_OK)
         write_text(&result, out);
+    free(result.used);
     accuracy_close(&result.accuracy);
     data_dir_close(&data);
     model_file_close(&file);
@@ -214,7 +274,7 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 
 const struct command command_eval = {
     .name = "eval",
-    .summary = "accuracy of a model on photographs, or with its routing on freshly composed boards",
+    .summary = "accuracy of a model on photographs, or with its routing on freshly composed boards; use of experts",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_bytes = sizeof(struct eval_options),

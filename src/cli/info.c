@@ -121,6 +121,8 @@ static pmoe_status write_text(const struct info_result *result, struct output *o
     add_classes(file->model, &info, out);
     if (info.experts)
         output_add(out, "  experts        %d, each keeps %d patches\n", info.experts, info.kept);
+    if (info.mixed_experts)
+        output_add(out, "  experts        %d, an image keeps %d\n", info.mixed_experts, info.mixed_kept);
     output_add(out, "  parameters     %lld\n", (long long)info.parameters);
     output_add(out, "  multiply-adds  %lld an image\n", (long long)info.multiply_adds);
     output_add(out, "  memory         %zu bytes with weights packed for %s, %zu bytes at most to run one image\n",

@@ -1,4 +1,4 @@
-/* pmoe predict: what each model says of a picture, and which patches its experts took.
+/* pmoe predict: what each model says of a picture, and which patches its experts took, or which experts took it.
  *
  * A picture is read as one whole board, whatever its size.  An empty one is refused: a model would name a class. */
 #include "../base/error.h"
@@ -135,6 +135,18 @@ static void add_routing(pmoe_routing routing, struct output *out)
     }
 }
 
+static void add_mixing(pmoe_mixing mixing, struct output *out)
+{
+    if (!mixing.experts)
+        return;
+    output_add(out, "      experts kept of %d (gate):", mixing.experts);
+    for (int32_t j = 0; j < mixing.kept; j++) {
+        char letters[EXPERT_LETTERS];
+        output_add(out, "  %s (%.3f)", expert_letters(mixing.picks[j], letters), (double)mixing.gates[j]);
+    }
+    output_add(out, "\n");
+}
+
 static void add_prediction(const struct seer *seer, struct output *out)
 {
     pmoe_info info = pmoe_model_info(seer->file.model);
@@ -148,6 +160,7 @@ static void add_prediction(const struct seer *seer, struct output *out)
     if (routing.experts)
         output_add(out, "      patches kept of %d, counted from 1 in reading order (gate):\n", routing.patches);
     add_routing(routing, out);
+    add_mixing(pmoe_run_mixing(seer->run, 0), out);
 }
 
 static void write_json(struct json_writer *json, const void *context)
@@ -246,7 +259,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 const struct command command_predict = {
     .name = "predict",
     .operands = "IMAGE...",
-    .summary = "class, probabilities and routed patches of pictures, of boards or whatever the model knows (PNG, JPEG, "
+    .summary = "class, probabilities and routed patches or experts of pictures, of boards or whatever the model knows "
+               "(PNG, JPEG, "
                "BMP, GIF)",
     .options = options,
     .option_count = COUNT_OF(options),

@@ -77,6 +77,25 @@ void result_begin(struct json_writer *json, const char *kind, const char *comman
     json_close_object(json);
 }
 
+static void write_numbers(struct json_writer *json, const char *key, const double *values, int32_t count)
+{
+    json_open_array(json, key);
+    for (int32_t i = 0; i < count; i++)
+        json_add_number(json, NULL, values[i], 6);
+    json_close_array(json);
+}
+
+void result_usage(struct json_writer *json, const char *key, const pmoe_usage *usage)
+{
+    json_open_object(json, key);
+    write_numbers(json, "gates", usage->gates, usage->experts);
+    write_numbers(json, "load", usage->load, usage->experts);
+    json_add_number(json, "gates_cv", usage->gates_cv, 6);
+    json_add_number(json, "load_cv", usage->load_cv, 6);
+    json_add_number(json, "entropy", usage->entropy, 6);
+    json_close_object(json);
+}
+
 double native_clock_ns(void)
 {
     struct timespec now;

@@ -25,6 +25,10 @@ const char *build_id(void); /* hash over the sources */
 void result_begin(struct json_writer *json, const char *kind, const char *command, const char *isa,
                   const struct environment *environment);
 
+/* How a mixture used its experts: {"gates": [...], "load": [...], "gates_cv": ..., "load_cv": ..., "entropy": ...}, as
+ * pmoe_usage. */
+void result_usage(struct json_writer *json, const char *key, const pmoe_usage *usage);
+
 /* Monotonic nanoseconds. */
 double native_clock_ns(void);
 

@@ -16,10 +16,10 @@
 
 struct train_options {
     const char *data, *out, *checkpoint, *resume, *gate, *divisor, *optimizer, *schedule, *output, *stem, *stages,
-        *pooling, *isa;
-    int64_t seed, threads, samples, batch, epochs, router_epochs, depth, widen, patch, norm, filters, experts, kept,
-        shift, flip, nesterov, boards, checkpoint_every, test_every;
-    double rate, rate_end, router_rate, momentum, decay, smoothing;
+        *pooling, *balance, *isa;
+    int64_t seed, threads, samples, batch, epochs, router_epochs, depth, widen, patch, norm, filters, head_width,
+        experts, kept, shift, flip, nesterov, boards, checkpoint_every, test_every;
+    double rate, rate_end, router_rate, momentum, decay, smoothing, dropout, noise, importance, load, kl;
     int32_t json;
 };
 
@@ -61,7 +61,19 @@ static const struct option options[] = {
     {"norm", OPTION_INT, AT(norm), "-1", "1: a batch norm behind each of them; -1: the recipe's", "B", -1, 1, NULL, 0},
     {"filters", OPTION_INT, AT(filters), NULL, "m, of all experts together", "N", 1, MOST, NULL, 0},
     {"experts", OPTION_INT, AT(experts), NULL, "k", "N", 1, MOST, NULL, 0},
-    {"kept", OPTION_INT, AT(kept), NULL, "l, patches that each expert keeps", "N", 1, MOST, NULL, 0},
+    {"kept", OPTION_INT, AT(kept), NULL, "l, patches that each expert keeps; of a head: experts that an image keeps",
+     "N", 1, MOST, NULL, 0},
+    {"head-width", OPTION_INT, AT(head_width), NULL, "hidden outputs of the dense head or of each expert", "N", 1, MOST,
+     NULL, 0},
+    {"dropout", OPTION_NUMBER, AT(dropout), "-1", "of heads, a share; -1: the recipe's", "P", -1, 1, NULL, 0},
+    {"noise", OPTION_NUMBER, AT(noise), "-1", "its least deviation on a head's scores; -1: the recipe's", "D", -1, 1000,
+     NULL, 0},
+    {"balance", OPTION_TEXT, AT(balance), NULL, "what keeps experts in use: smooth, importance, uniform, mean or code",
+     "LOSS", 0, 0, NULL, 0},
+    {"importance", OPTION_NUMBER, AT(importance), "-1", "weight of that loss; -1: the recipe's", "W", -1, 1000, NULL,
+     0},
+    {"load", OPTION_NUMBER, AT(load), "-1", "likewise", "W", -1, 1000, NULL, 0},
+    {"kl", OPTION_NUMBER, AT(kl), "-1", "likewise, of a soft head", "W", -1, 1000, NULL, 0},
     {"shift", OPTION_INT, AT(shift), "-1", "move each cell or photograph by up to so many pixels; -1: the recipe's",
      "N", -1, 14, NULL, 0},
     {"flip", OPTION_INT, AT(flip), "-1", "1: mirror half of the photographs; -1: the recipe's", "B", -1, 1, NULL, 0},
@@ -86,6 +98,8 @@ struct epoch_row {
     const char *phase;
     double loss, accuracy, test; /* test: accuracy on test data, NAN if nobody looked */
     double seconds;              /* of training alone */
+    double balance;
+    pmoe_usage usage; /* its arrays in training.used */
 };
 
 struct training {
@@ -96,8 +110,11 @@ struct training {
     pmoe_trainer *trainer;
     struct progress progress;
     struct epoch_row *rows; /* malloc */
+    double *used;           /* malloc: [epochs][2][experts of a mixture] */
     int32_t row_count;
     double accuracy, seconds;
+    pmoe_usage usage; /* on test data, its arrays in `tested` */
+    double *tested;   /* malloc: [2][experts of a mixture] */
     size_t file_bytes;
 };
 
@@ -122,7 +139,9 @@ static const struct override {
     OVERRIDE(WORD, gate, 0),       OVERRIDE(WORD, divisor, 0),        OVERRIDE(WORD, optimizer, 0),
     OVERRIDE(WORD, schedule, 0),   OVERRIDE(WORD, output, 0),         OVERRIDE(WORD, stem, 0),
     OVERRIDE(WORD, stages, 0),     OVERRIDE(WORD, pooling, 0),        OVERRIDE(WHOLE, patch, 1),
-    OVERRIDE(WHOLE, norm, 0),
+    OVERRIDE(WHOLE, norm, 0),      OVERRIDE(WHOLE, head_width, 1),    OVERRIDE(NUMBER, dropout, 0),
+    OVERRIDE(NUMBER, noise, 0),    OVERRIDE(WORD, balance, 0),        OVERRIDE(NUMBER, importance, 0),
+    OVERRIDE(NUMBER, load, 0),     OVERRIDE(NUMBER, kl, 0),
 #undef OVERRIDE
 };
 
@@ -190,6 +209,11 @@ static size_t write_card(const struct training *training, char *text, size_t cap
         json_add_int(&json, "test_seed", 1);
     }
     json_add_number(&json, "accuracy", training->accuracy, 6);
+    if (training->usage.experts) {
+        json_add_number(&json, "gates_cv", training->usage.gates_cv, 6);
+        json_add_number(&json, "load_cv", training->usage.load_cv, 6);
+        json_add_number(&json, "entropy", training->usage.entropy, 6);
+    }
     json_close_object(&json);
     return json.length;
 }
@@ -229,11 +253,13 @@ static void report_batch(void *user, const pmoe_progress *now)
 {
     struct training *training = user;
     double epochs = now->epoch + (double)now->batch / now->batches;
-    char text[96], accuracy[24] = "";
+    char text[160], accuracy[24] = "", usage[64] = "";
     if (!isnan(now->accuracy))
         snprintf(accuracy, sizeof accuracy, ", accuracy %.2f%%", now->accuracy);
-    snprintf(text, sizeof text, "%s, epoch %d of %d, loss %.4g%s", now->phase, (int)now->epoch + 1, (int)now->epochs,
-             now->loss, accuracy);
+    if (now->usage.experts)
+        snprintf(usage, sizeof usage, ", gates' CV %.3f, entropy %.3f", now->usage.gates_cv, now->usage.entropy);
+    snprintf(text, sizeof text, "%s, epoch %d of %d, loss %.4g%s%s", now->phase, (int)now->epoch + 1, (int)now->epochs,
+             now->loss, accuracy, usage);
     progress_show(&training->progress, epochs / now->epochs, text);
 }
 
@@ -247,10 +273,34 @@ static pmoe_status measure(struct training *training, pmoe_error *error)
     pmoe_status status = accuracy_open(&job, pool, &found, error);
     if (status == PMOE_OK) {
         training->accuracy = 100.0 * found.correct / found.boards;
+        if (found.usage.experts)
+            training->usage =
+                usage_read(&found.usage, 0, found.usage.rows, training->tested, training->tested + found.usage.experts);
         accuracy_close(&found);
     }
     pool_close(&pool);
     return status;
+}
+
+static void keep_row(struct training *training, const pmoe_progress *now, double seconds)
+{
+    size_t bytes = (size_t)now->usage.experts * sizeof(double);
+    double *gates = training->used + (size_t)(2 * training->row_count * now->usage.experts);
+    double *load = gates + now->usage.experts;
+    struct epoch_row *row = &training->rows[training->row_count++];
+    *row = (struct epoch_row){.phase = now->phase,
+                              .loss = now->loss,
+                              .accuracy = now->accuracy,
+                              .test = (double)NAN,
+                              .seconds = seconds,
+                              .balance = now->balance,
+                              .usage = now->usage};
+    if (!bytes)
+        return;
+    memcpy(gates, now->usage.gates, bytes);
+    memcpy(load, now->usage.load, bytes);
+    row->usage.gates = gates;
+    row->usage.load = load;
 }
 
 static pmoe_status train_epochs(struct training *training, pmoe_error *error)
@@ -260,11 +310,10 @@ static pmoe_status train_epochs(struct training *training, pmoe_error *error)
         pmoe_progress now;
         double start = native_clock_ns();
         TRY(pmoe_trainer_epoch(training->trainer, report_batch, training, &now, error));
-        struct epoch_row *row = &training->rows[training->row_count++];
-        *row = (struct epoch_row){now.phase, now.loss, now.accuracy, (double)NAN, (native_clock_ns() - start) * 1e-9};
+        keep_row(training, &now, (native_clock_ns() - start) * 1e-9);
         if (given->test_every && now.epoch % given->test_every == 0) {
             TRY(measure(training, error));
-            row->test = training->accuracy;
+            training->rows[training->row_count - 1].test = training->accuracy;
         }
         if (given->checkpoint && now.epoch % given->checkpoint_every == 0)
             TRY(save_checkpoint(training, error));
@@ -285,7 +334,9 @@ static pmoe_status train(struct training *training, pmoe_error *error)
         TRY(resume(training, error));
     size_t epochs = (size_t)training->recipe.epochs + (size_t)training->recipe.router_epochs;
     training->rows = calloc(epochs + 1, sizeof *training->rows);
-    if (!training->rows)
+    training->used = calloc((epochs + 1) * 2, (1 + (size_t)training->recipe.experts) * sizeof *training->used);
+    training->tested = calloc(2, (1 + (size_t)training->recipe.experts) * sizeof *training->tested);
+    if (!training->rows || !training->used || !training->tested)
         return fail(error, PMOE_E_MEMORY, "no memory for the log of %zu epochs", epochs);
     double start = native_clock_ns();
     pmoe_status status = train_epochs(training, error);
@@ -317,16 +368,23 @@ static void write_json(struct json_writer *json, const void *context)
     json_add_int(json, "multiply_adds", info.multiply_adds);
     json_add_int(json, "boards", training->given->boards);
     json_add_number(json, "accuracy", training->accuracy, 6);
+    if (training->usage.experts)
+        result_usage(json, "usage", &training->usage);
     json_add_number(json, "seconds", training->seconds, 4);
     json_open_array(json, "epochs");
     for (int32_t i = 0; i < training->row_count; i++) {
+        const struct epoch_row *row = &training->rows[i];
         json_open_object(json, NULL);
-        json_add_text(json, "phase", training->rows[i].phase);
-        json_add_number(json, "loss", training->rows[i].loss, 6);
-        json_add_number(json, "accuracy", training->rows[i].accuracy, 6);
-        json_add_number(json, "seconds", training->rows[i].seconds, 5);
+        json_add_text(json, "phase", row->phase);
+        json_add_number(json, "loss", row->loss, 6);
+        json_add_number(json, "accuracy", row->accuracy, 6);
+        json_add_number(json, "seconds", row->seconds, 5);
         if (training->given->test_every)
-            json_add_number(json, "test_accuracy", training->rows[i].test, 6);
+            json_add_number(json, "test_accuracy", row->test, 6);
+        if (row->usage.experts) {
+            json_add_number(json, "balance", row->balance, 6);
+            result_usage(json, "usage", &row->usage);
+        }
         json_close_object(json);
     }
     json_close_array(json);
@@ -340,6 +398,9 @@ static void write_text(const struct training *training, struct output *out)
                training->accuracy, (long long)training->given->boards,
                training->recipe.set == PMOE_CIFAR10 ? "photographs" : "boards", (long long)info.parameters,
                (long long)info.multiply_adds);
+    if (training->usage.experts)
+        output_add(out, "experts: CV of mean gates %.3f, of load %.3f; entropy of an image's gates %.3f nats\n",
+                   training->usage.gates_cv, training->usage.load_cv, training->usage.entropy);
     output_add(out, "%s: %zu bytes, after %.1f s\n", training->given->out, training->file_bytes, training->seconds);
 }
 
@@ -355,6 +416,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     else if (status == PMOE_OK)
         write_text(&training, out);
     free(training.rows);
+    free(training.used);
+    free(training.tested);
     pmoe_trainer_close(&training.trainer);
     data_dir_close(&training.train);
     data_dir_close(&training.test);
@@ -365,7 +428,7 @@ const struct command command_train = {
     .name = "train",
     .operands = "RECIPE",
     .summary = "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, board-deep-pmoe, board-cnn, "
-               "cifar-wrn, -pmoe",
+               "cifar-wrn, -pmoe, cifar-head-dense, -soft, -sparse, -hard",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_bytes = sizeof(struct train_options),

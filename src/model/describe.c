@@ -37,6 +37,8 @@ pmoe_info pmoe_model_info(const pmoe_model *model)
         .patches_wide = patches < 0 ? 0 : graph->layer[patches].wide,
         .experts = model->routed < 0 ? 0 : graph->layer[model->routed].experts,
         .kept = model->routed < 0 ? 0 : graph->layer[model->routed].kept,
+        .mixed_experts = model->mixed < 0 ? 0 : graph->layer[model->mixed].experts,
+        .mixed_kept = model->mixed < 0 ? 0 : graph->layer[model->mixed].kept,
         .parameters = graph->parameters,
         .multiply_adds = total_multiply_adds(graph),
         .model_bytes = model->bytes,

@@ -167,7 +167,7 @@ static const float *bias_of(const pmoe_run *run, int32_t at)
     return plan->bias ? plan->bias + (size_t)matrix_of(run, at) * (size_t)plan->outs : NULL;
 }
 
-static void forward_matrix(pmoe_run *run, int32_t at, const float *const *x, int32_t rows, float *y)
+static void forward_matrix(const pmoe_run *run, int32_t at, const float *const *x, int32_t rows, float *y)
 {
     const struct layer_plan *plan = &run->model->plan[at];
     run->model->kernels->patch_forward(y, plan->outs, x, rows, plan->patch, panels_of(run, at), bias_of(run, at),
@@ -193,7 +193,7 @@ static void forward_conv(pmoe_run *run, int32_t at, int32_t images)
 static void forward_norm(pmoe_run *run, int32_t at, int32_t images)
 {
     if (run->norm) {
-        run->norm(run->norm_context, at, images);
+        run->norm(run->training, at, images);
         return;
     }
     const struct layer_plan *plan = &run->model->plan[at];
@@ -255,7 +255,7 @@ static void forward_router(pmoe_run *run, int32_t at)
 }
 
 /* Paper 2's code: minus the mean, over the unbiased deviation + 1e-5. */
-static void standardise(float *scores, int32_t experts)
+void run_standardise(float *scores, int32_t experts)
 {
     float mean = 0, squares = 0;
     for (int32_t e = 0; e < experts; e++)
@@ -268,13 +268,29 @@ static void standardise(float *scores, int32_t experts)
         scores[e] = (scores[e] - mean) / deviation;
 }
 
+void run_sample_scores(const pmoe_run *run, int32_t router, const float *const *x, int32_t rows, float *scores)
+{
+    forward_matrix(run, router, x, rows, scores);
+}
+
 static void forward_sample_router(pmoe_run *run, int32_t at)
 {
+    if (run->score) {
+        run->score(run->training, at);
+        return;
+    }
     const struct layer *layer = &run->model->graph.layer[at];
     float *scores = run_scores(run, at);
-    forward_matrix(run, at, run_whole_inputs(run, at, run->now), run->now, scores);
+    run_sample_scores(run, at, run_whole_inputs(run, at, run->now), run->now, scores);
     for (int32_t b = 0; layer->normalise && b < run->now; b++)
-        standardise(scores + (size_t)b * (size_t)layer->experts, layer->experts);
+        run_standardise(scores + (size_t)b * (size_t)layer->experts, layer->experts);
+}
+
+static void forward_linear(pmoe_run *run, int32_t at, int32_t images)
+{
+    forward_matrix(run, at, run_whole_inputs(run, at, images), images, run_output(run, at));
+    if (run->drop)
+        run->drop(run->training, at, images);
 }
 
 /* One list of n scores an expert of a group, one an image of a mixture. */
@@ -453,7 +469,7 @@ static void forward_whole(pmoe_run *run, int32_t at, int32_t images)
         forward_matrix(run, at, run_patch_inputs(run, at, images), images * run->model->graph.layer[at].patches,
                        run_output(run, at));
         break;
-    case LAYER_LINEAR: forward_matrix(run, at, run_whole_inputs(run, at, images), images, run_output(run, at)); break;
+    case LAYER_LINEAR: forward_linear(run, at, images); break;
     case LAYER_BATCH_NORM: forward_norm(run, at, images); break;
     case LAYER_ADD: forward_add(run, at, images); break;
     case LAYER_RELU: forward_relu(run, at, images); break;

@@ -107,9 +107,12 @@ struct pmoe_run {
     float *scratch;          /* of convolutions; in own_scratch once threads need more than one does */
     size_t scratch_floats;
     void *own_scratch;
-    /* Training's batch norms, whose statistics are those of the images under way; NULL: the stored ones. */
-    void (*norm)(void *context, int32_t layer, int32_t images);
-    void *norm_context;
+    /* What training does in its own way; NULL: as in inference.  Batch norms, whose statistics are those of the images
+     * under way; scores of a sample router for the part under way; what happens to a linear layer's outputs. */
+    void (*norm)(void *training, int32_t layer, int32_t images);
+    void (*score)(void *training, int32_t router);
+    void (*drop)(void *training, int32_t layer, int32_t images);
+    void *training;
     float *by_patch;     /* router scores as the kernel leaves them, [now * n][k] */
     const float *images; /* of the part under way; afterwards of the last one */
     int32_t expert;      /* under way; its outputs begin at this row of the group's */
@@ -147,6 +150,9 @@ const float **run_patch_inputs(const pmoe_run *run, int32_t layer, int32_t image
 
 /* Is a patch of zeros the last that experts of this group are given?  0 or 1. */
 int32_t run_feeds_zeros(const pmoe_run *run, int32_t group);
+/* Scores [rows][experts] of vectors by a sample router, and what comes of one image's by its rule. */
+void run_sample_scores(const pmoe_run *run, int32_t router, const float *const *x, int32_t rows, float *scores);
+void run_standardise(float *scores, int32_t experts);
 
 /* One expert's stack once more on what it was given, of a run that keeps all: outputs inside are there until the next
  * one's.  Leaves the expert under way; returns how many patches or vectors that were, for a mixture maybe 0. */

@@ -44,35 +44,40 @@ int32_t accuracy_kept(const struct accuracy *accuracy, int32_t class_index, int3
 
 /* ---- Memory ---- */
 
+/* Whole numbers but for the use of a mixture. */
 static size_t counts_size(const pmoe_info *info)
 {
     return (size_t)info->classes * (3 + (size_t)info->experts * (size_t)info->kept);
 }
 
-/* Arrays of one set of counts in `at` [counts_size]. */
-static struct accuracy counts_at(int32_t *at, const pmoe_info *info)
+static struct accuracy lay_out_counts(const struct evaluation *evaluation, struct arena *arena)
 {
-    struct accuracy counts = {
-        .classes = info->classes, .experts = info->experts, .kept = info->kept, .class_boards = at};
+    const pmoe_info *info = &evaluation->info;
+    int32_t *at = arena_take(arena, counts_size(info) * sizeof *at);
+    struct accuracy counts = {.classes = info->classes, .experts = info->experts, .kept = info->kept};
+    if (info->mixed_experts)
+        usage_lay_out(&counts.usage, info->classes, info->mixed_experts, info->mixed_kept, arena);
+    if (!at)
+        return counts;
+    counts.class_boards = at;
     counts.class_correct = counts.class_boards + info->classes;
     counts.kept_by_any = counts.class_correct + info->classes;
     counts.places = counts.kept_by_any + info->classes;
+    memset(at, 0, counts_size(info) * sizeof *at);
+    if (counts.usage.experts)
+        usage_clear(&counts.usage);
     return counts;
 }
 
 static void lay_out_worker(struct worker *worker, const struct evaluation *evaluation, struct arena *arena)
 {
     const pmoe_info *info = &evaluation->info;
-    size_t counts = counts_size(info), pixels = source_pixels(&evaluation->source);
+    size_t pixels = source_pixels(&evaluation->source);
     worker->pixels = arena_take(arena, pixels);
     worker->images = arena_take(arena, (size_t)ACCURACY_BATCH * pixels * sizeof(float));
     worker->logits = arena_take(arena, (size_t)ACCURACY_BATCH * (size_t)info->outputs * sizeof(float));
     worker->probabilities = arena_take(arena, (size_t)info->classes * sizeof(float));
-    int32_t *at = arena_take(arena, counts * sizeof *at);
-    if (!at)
-        return;
-    memset(at, 0, counts * sizeof *at);
-    worker->counts = counts_at(at, info);
+    worker->counts = lay_out_counts(evaluation, arena);
 }
 
 /* ---- Counting ---- */
@@ -112,6 +117,8 @@ static pmoe_status count_batch(const struct evaluation *evaluation, struct worke
         counts->correct += right;
         counts->class_boards[labels[i]]++;
         counts->class_correct[labels[i]] += right;
+        if (counts->usage.experts)
+            usage_add(&counts->usage, labels[i], pmoe_run_mixing(worker->run, i));
         if (counts->experts)
             count_routing(counts, pmoe_run_routing(worker->run, i), labels[i], patches[i]);
     }
@@ -182,6 +189,8 @@ static pmoe_status evaluate(struct evaluation *evaluation, struct pool *pool, st
         accuracy->correct += part->correct;
         for (size_t at = 0; at < counts; at++)
             accuracy->class_boards[at] += part->class_boards[at]; /* all arrays: they lie in a row */
+        if (accuracy->usage.experts)
+            usage_merge(&accuracy->usage, &part->usage);
     }
     return PMOE_OK;
 }
@@ -190,17 +199,18 @@ pmoe_status accuracy_open(const struct accuracy_job *job, struct pool *pool, str
                           pmoe_error *error)
 {
     struct evaluation evaluation = {.job = job, .info = pmoe_model_info(job->model), .threads = pool_threads(pool)};
-    const pmoe_info *info = &evaluation.info;
     TRY(check_job(job, &evaluation.source, &evaluation.info, error));
     pmoe_allocator allocator = allocator_or_malloc(NULL);
-    size_t counts_bytes = counts_size(info) * sizeof(int32_t);
-    struct arena arena = {NULL, 0, 0};
-    void *scratch, *block = allocator_take(&allocator, counts_bytes);
+    struct arena arena = {NULL, 0, 0}, kept = {NULL, 0, 0};
+    void *scratch, *block;
+    lay_out_counts(&evaluation, &kept);
+    if (!arena_open(&kept, kept.used, &allocator, &block))
+        return fail(error, PMOE_E_MEMORY, "evaluation: no memory for its counts (%zu bytes)", kept.used);
     arena_take(&arena, (size_t)evaluation.threads * sizeof *evaluation.workers);
     struct worker counting;
     for (int32_t i = 0; i < evaluation.threads; i++)
         lay_out_worker(&counting, &evaluation, &arena);
-    if (!block || !arena_open(&arena, arena.used, &allocator, &scratch)) {
+    if (!arena_open(&arena, arena.used, &allocator, &scratch)) {
         allocator_give(&allocator, block);
         return fail(error, PMOE_E_MEMORY, "evaluation: no memory for the samples of %d threads (%zu bytes)",
                     evaluation.threads, arena.used);
@@ -210,8 +220,7 @@ pmoe_status accuracy_open(const struct accuracy_job *job, struct pool *pool, str
         evaluation.workers[i] = (struct worker){.failed_task = -1};
         lay_out_worker(&evaluation.workers[i], &evaluation, &arena);
     }
-    memset(block, 0, counts_bytes);
-    struct accuracy found = counts_at(block, info);
+    struct accuracy found = lay_out_counts(&evaluation, &kept);
     found.block = block;
     pmoe_status status = evaluate(&evaluation, pool, &found, error);
     for (int32_t i = 0; i < evaluation.threads; i++)

@@ -1,5 +1,5 @@
-/* How often a model is right on freshly composed boards or on photographs, and on boards how often its routers see
- * what matters.
+/* How often a model is right on freshly composed boards or on photographs, on boards how often its routers see what
+ * matters, and how a mixture's experts are used.
  *
  * Counted for every class and expert is which place the discriminative patch has in the expert's ranking.  Paper 1's
  * Fig 8 counts boards where its class's router has it at any of the l places, Fig 9 those where it has the first, the
@@ -9,6 +9,7 @@
 
 #include "../base/pool.h"
 #include "../pmoe.h"
+#include "../route/usage.h"
 
 enum { ACCURACY_BATCH = 64 }; /* boards per task */
 
@@ -28,6 +29,7 @@ struct accuracy {
     int32_t *class_boards, *class_correct; /* [classes] */
     int32_t *kept_by_any;                  /* [classes] discriminative patch kept by at least one expert */
     int32_t *places;                       /* [classes][experts][kept]; see accuracy_places */
+    struct usage usage;                    /* of a mixture's experts, a row a class; experts 0: there is none */
     void *block;
 };
 

@@ -108,6 +108,8 @@ static void lane_lay_out(struct lane *lane, const pmoe_model *model, size_t batc
         }
         if (layer->shape.kind == SHAPE_SCORES)
             lane->dscores[i] = arena_take(arena, batch * (size_t)shape_count(layer->shape) * sizeof(float));
+        if (layer->type == LAYER_SAMPLE_ROUTER)
+            gate_lay_out(&lane->gate[i], batch, (size_t)model->plan[i].patch.run, (size_t)layer->experts, arena);
         if (layer->type == LAYER_BATCH_NORM)
             norm_lay_out(&lane->norm[i], layer->shape.a * layer->shape.b, layer->shape.c, arena);
         if (layer->type == LAYER_CONV)
@@ -141,7 +143,9 @@ pmoe_status lane_open(const struct backward *backward, int32_t max_batch, struct
     lane_lay_out(lane, model, (size_t)max_batch, &arena);
     lane->run->zeros = lane->zeros;
     lane->run->norm = forward_batch_norm;
-    lane->run->norm_context = lane;
+    lane->run->score = gate_forward;
+    lane->run->drop = gate_drop;
+    lane->run->training = lane;
     return PMOE_OK;
 }
 

@@ -7,7 +7,8 @@
  *
  * A batch norm's statistics are those of its lane, as in training on several devices (Goyal et al. 2017, sec. 2.3;
  * small parts generalise at least as well: Hoffer et al. 2017, "ghost batch norm").  One that reads the image itself is
- * the normalisation of a data set: it keeps the statistics it was given.
+ * the normalisation of a data set: it keeps the statistics it was given.  The loss of gates (gate.h) is of a lane's
+ * images in the same way.
  *
  * Where dropped patches are zeros to an expert, one patch of zeros is fed to it and stands for all of the lane's: it
  * counts as often in an inner norm's statistics, and its gradient is the sum of theirs.  That is what masking a dense
@@ -17,6 +18,7 @@
 
 #include "../model/model.h"
 #include "conv_backward.h"
+#include "gate.h"
 #include "norm.h"
 
 /* Does training know these layers?  Not yet known: batch norms inside of a mixture, whose experts may get no image at
@@ -49,8 +51,11 @@ struct lane {
     uint8_t begun[GRAPH_MAX_LAYERS], begun_given; /* 1: doutput, dgiven has something to add to */
     int32_t count; /* maps or vectors that layers treat: the batch, inside of an expert what it was given */
     struct norm norm[GRAPH_MAX_LAYERS];
-    const float **rows; /* pointers for one call */
-    float *scratch;     /* of convolutions */
+    struct gate gate[GRAPH_MAX_LAYERS]; /* of sample routers */
+    struct chance chance;               /* for the caller to set before a pass */
+    double balance;                     /* loss of the mixture's gates, after the way back */
+    const float **rows;                 /* pointers for one call */
+    float *scratch;                     /* of convolutions */
     float *const *weights;
     float *const *gradients;
     struct backward_scratch {
@@ -66,7 +71,8 @@ void lane_close(struct lane *lane);
 /* A batch norm whose statistics and weights training leaves alone. */
 int norm_is_fixed(const struct graph *graph, int32_t layer);
 
-/* From lane->images to lane->logits.  weights: a pointer per row of the tensor table, memory's order. */
+/* From lane->images to lane->logits.  weights: a pointer per row of the tensor table, memory's order, and behind them
+ * those of a noise that lane->chance names. */
 void lane_forward(struct lane *lane, int32_t images, float *const *weights);
 
 /* Then: forget all gradients, so that the loss can write the last layer's. */

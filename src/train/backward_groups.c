@@ -2,7 +2,6 @@
 #include "../route/route.h"
 #include "backward_layers.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- Routers ---- */
@@ -23,55 +22,6 @@ void backward_patch_router(struct lane *lane, int32_t at)
         return;
     memset(dw, 0, (size_t)layer->experts * row * sizeof *dw);
     lane_weight_gradient(lane, at, 0, 0, layer->experts, lane->gathered, dw, NULL);
-}
-
-/* From dz by z = (r - mean) / (deviation + 1e-5) to dr, in place.  r: scores as they were. */
-static void backward_standardise(float *d, const float *z, const float *r, int32_t experts)
-{
-    double mean = 0, squares = 0, sum = 0, along = 0;
-    for (int32_t e = 0; e < experts; e++)
-        mean += (double)r[e] / experts;
-    for (int32_t e = 0; e < experts; e++) {
-        squares += ((double)r[e] - mean) * ((double)r[e] - mean);
-        sum += (double)d[e] / experts;
-        along += (double)d[e] * (double)z[e];
-    }
-    double deviation = sqrt(squares / (experts - 1));
-    for (int32_t e = 0; e < experts; e++) {
-        double through = deviation > 0 ? along * (double)z[e] / ((experts - 1) * deviation) : 0;
-        d[e] = (float)(((double)d[e] - sum) / (deviation + 1e-5) - through);
-    }
-}
-
-void backward_sample_router(struct lane *lane, int32_t at)
-{
-    const pmoe_model *model = lane->run->model;
-    const struct layer_plan *plan = &model->plan[at];
-    const struct layer *layer = &model->graph.layer[at];
-    const int32_t experts = layer->experts;
-    const size_t inputs = (size_t)plan->patch.run;
-    const float *w = lane->weights[layer->weight], *bias = layer->bias < 0 ? NULL : lane->weights[layer->bias];
-    const float **rows = run_whole_inputs(lane->run, at, lane->count);
-    float *d = lane->dscores[at];
-    for (int32_t b = 0; layer->normalise && b < lane->count; b++) {
-        float raw[GRAPH_MAX_EXPERTS]; /* a run keeps them standardised only */
-        for (int32_t e = 0; e < experts; e++) {
-            raw[e] = bias ? bias[e] : 0;
-            for (size_t i = 0; i < inputs; i++)
-                raw[e] += w[(size_t)e * inputs + i] * rows[b][i];
-        }
-        backward_standardise(d + b * experts, lane->run->scores[at] + b * experts, raw, experts);
-    }
-    float *dw = lane_gradient(lane, layer->weight), *db = lane_gradient(lane, layer->bias);
-    if (dw) {
-        memset(dw, 0, (size_t)experts * inputs * sizeof *dw);
-        if (db)
-            memset(db, 0, (size_t)experts * sizeof *db);
-        rows_gradient(model->kernels, plan, rows, lane->count, d, experts, dw, db);
-    }
-    float *dx = add_to_gradient(lane, at, layer->input);
-    for (int32_t b = 0; dx && b < lane->count; b++, dx += inputs, d += experts)
-        spread_row(model->kernels, dx, w, d, experts, plan->patch);
 }
 
 /* One list of n scores an expert of a group, one an image of a mixture. */
@@ -248,5 +198,6 @@ void backward_mixture(struct lane *lane, int32_t at)
                                  lane->dgiven + (size_t)i * floats, floats);
     }
     end_stacks(lane);
+    lane->balance = gate_balance(lane, at);
     backward_gates(lane, at);
 }

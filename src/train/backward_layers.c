@@ -64,8 +64,12 @@ void mask_relu(float *dy, const float *y, size_t count)
 static void mask_folded_relu(struct lane *lane, int32_t at)
 {
     const struct layer_plan *plan = &lane->run->model->plan[at];
+    size_t count = (size_t)lane->count * (size_t)plan->out_count;
+    float *dy = lane_doutput(lane, at), dropped = gate_dropped(lane, at);
     if (plan->relu)
-        mask_relu(lane_doutput(lane, at), run_output(lane->run, at), (size_t)lane->count * (size_t)plan->out_count);
+        mask_relu(dy, run_output(lane->run, at), count);
+    for (size_t i = 0; dropped > 0 && i < count; i++) /* what was dropped is 0, so the mask has it */
+        dy[i] *= 1 / (1 - dropped);
 }
 
 /* ---- Rows times weights ---- */

@@ -11,7 +11,6 @@
 void backward_layer(struct lane *lane, int32_t at);
 
 void backward_patch_router(struct lane *lane, int32_t at);
-void backward_sample_router(struct lane *lane, int32_t at);
 void backward_group(struct lane *lane, int32_t at);
 void backward_mixture(struct lane *lane, int32_t at);
 

@@ -246,9 +246,19 @@ static void oracle_router(struct oracle *oracle, int32_t at)
             store(oracle, at, (size_t)s * (size_t)layer->patches + (size_t)j, filter_on_patch(oracle, at, s, j), 0);
 }
 
-/* The l best by repeated search for the best that is left: nothing shared with route.c. */
-static void oracle_pick(struct oracle *oracle, const struct number *scores, int32_t n, int32_t l, int32_t *picks)
+/* By how much two scores may come nearer.  Behind other layers a bound soon says nothing any more. */
+static double uncertain(const struct oracle *oracle, const struct layer *layer, struct number a, struct number b)
 {
+    double bound = a.bound + b.bound, deviations = ORACLE_DEVIATIONS * (sqrt(a.variance) + sqrt(b.variance));
+    return oracle->graph->layer[layer->router].input == GRAPH_IMAGE ? bound : fmin(bound, deviations);
+}
+
+/* The l best by repeated search for the best that is left: nothing shared with route.c.  In which order a mixture's are
+ * decides nothing. */
+static void oracle_pick(struct oracle *oracle, const struct layer *layer, const struct number *scores, int32_t n,
+                        int32_t *picks)
+{
+    const int32_t l = layer->kept;
     for (int32_t i = 0; i <= l && i < n; i++) {
         int32_t best = -1;
         for (int32_t j = 0; j < n; j++) {
@@ -258,9 +268,9 @@ static void oracle_pick(struct oracle *oracle, const struct number *scores, int3
             if (!taken && (best < 0 || scores[j].value > scores[best].value))
                 best = j;
         }
-        if (i > 0) {
+        if (i > 0 && (i == l || layer->type != LAYER_MIXTURE)) {
             struct number before = scores[picks[i - 1]], after = scores[best];
-            oracle->margin = fmin(oracle->margin, before.value - after.value - before.bound - after.bound);
+            oracle->margin = fmin(oracle->margin, before.value - after.value - uncertain(oracle, layer, before, after));
         }
         if (i < l)
             picks[i] = best;
@@ -339,7 +349,7 @@ static void oracle_group(struct oracle *oracle, int32_t at)
         const struct number *scores = oracle->output[layer->router] + (size_t)s * (size_t)layer->patches;
         int32_t *picks = oracle->picks[at] + (size_t)s * (size_t)layer->kept;
         struct number *gates = oracle->gates[at] + (size_t)s * (size_t)layer->kept;
-        oracle_pick(oracle, scores, layer->patches, layer->kept, picks);
+        oracle_pick(oracle, layer, scores, layer->patches, picks);
         oracle_gates(layer, scores, layer->patches, picks, gates);
         for (int32_t i = 0; i < fed_patches(layer); i++, out += outs) {
             give_patch(oracle, at, i < layer->kept ? picks[i] : 0, i < layer->kept ? gates[i] : gates[0]);
@@ -383,7 +393,7 @@ static void oracle_mixture(struct oracle *oracle, int32_t at)
 {
     const struct layer *layer = &oracle->graph->layer[at];
     const struct number *scores = oracle->output[layer->router];
-    oracle_pick(oracle, scores, layer->experts, layer->kept, oracle->picks[at]);
+    oracle_pick(oracle, layer, scores, layer->experts, oracle->picks[at]);
     oracle_gates(layer, scores, layer->experts, oracle->picks[at], oracle->gates[at]);
     struct number *out = oracle->output[at];
     for (int32_t c = 0; c < layer->shape.c; c++)

@@ -9,6 +9,8 @@
 
 struct oracle;
 
+enum { ORACLE_DEVIATIONS = 10 }; /* so many are not met by chance */
+
 PMOE_MUST_USE pmoe_status oracle_open(const struct graph *graph, const pmoe_allocator *allocator,
                                       struct oracle **oracle, pmoe_error *error);
 void oracle_close(struct oracle **oracle);
@@ -31,7 +33,8 @@ double oracle_bound(const struct oracle *oracle, int32_t index);
 double oracle_deviation(const struct oracle *oracle, int32_t index);
 const int32_t *oracle_picks(const struct oracle *oracle, int32_t group); /* [k][l] */
 /* By how much the nearest pair of scores whose order decides a pick exceeds what rounding may move them; above 0 every
- * float evaluation routes alike.  +inf for a dense model. */
+ * float evaluation routes alike: for certain, or behind other layers maybe only by ORACLE_DEVIATIONS.  +inf for a dense
+ * model. */
 double oracle_margin(const struct oracle *oracle);
 
 #endif

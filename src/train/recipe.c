@@ -2,6 +2,7 @@
 
 #include "../base/error.h"
 #include "../base/random.h"
+#include "balance.h"
 
 #include <math.h>
 #include <string.h>
@@ -30,6 +31,34 @@ static int has_experts(const pmoe_recipe *recipe)
 static int has_stages(const pmoe_recipe *recipe)
 {
     return recipe->kind == PMOE_DEEP || recipe->kind == PMOE_STAGES;
+}
+
+/* ---- Heads ---- */
+
+static int head_is(const pmoe_recipe *recipe, const char *head)
+{
+    return recipe->kind == PMOE_WRN && recipe->head && strcmp(recipe->head, head) == 0;
+}
+
+int recipe_is_noisy(const pmoe_recipe *recipe)
+{
+    return head_is(recipe, "sparse") || head_is(recipe, "hard");
+}
+
+int recipe_is_mixture(const pmoe_recipe *recipe)
+{
+    return head_is(recipe, "soft") || recipe_is_noisy(recipe);
+}
+
+int recipe_has_hidden(const pmoe_recipe *recipe)
+{
+    return head_is(recipe, "dense") || recipe_is_mixture(recipe);
+}
+
+int32_t recipe_head_width(const pmoe_recipe *recipe)
+{
+    int32_t pooled = 64 * recipe->widen;
+    return recipe->head_width ? recipe->head_width : recipe_is_mixture(recipe) ? pooled / recipe->experts : pooled;
 }
 
 /* ---- Checking ---- */
@@ -127,6 +156,53 @@ static pmoe_status check_experts(const pmoe_recipe *recipe, pmoe_error *error)
     return PMOE_OK;
 }
 
+static pmoe_status check_balance(const pmoe_recipe *recipe, pmoe_error *error)
+{
+    enum balance_form form = balance_form_of(recipe->balance);
+    int of_noisy = form == BALANCE_SMOOTH || form == BALANCE_IMPORTANCE;
+    int fits = form == BALANCE_NONE || (recipe_is_mixture(recipe) && of_noisy == recipe_is_noisy(recipe));
+    if (form == BALANCE_FORMS || !fits)
+        return fail(error, PMOE_E_ARGUMENT,
+                    "recipe \"%.31s\": balance is \"%.31s\", expected \"smooth\" or \"importance\" of sparse and hard "
+                    "heads, \"uniform\", \"mean\" or \"code\" of soft ones",
+                    recipe->name, recipe->balance);
+    TRY(check_positive(recipe, "importance", recipe->importance, error));
+    TRY(check_positive(recipe, "load", recipe->load, error));
+    return check_positive(recipe, "kl", recipe->kl, error);
+}
+
+/* Of a residual network; others have none of it. */
+static pmoe_status check_head(const pmoe_recipe *recipe, pmoe_error *error)
+{
+    int linear = !recipe->head || strcmp(recipe->head, "linear") == 0;
+    if (recipe->kind == PMOE_WRN ? !linear && !recipe_has_hidden(recipe) : recipe->head != NULL)
+        return fail(error, PMOE_E_ARGUMENT,
+                    "recipe \"%.31s\": head is \"%.31s\", expected \"linear\", \"dense\", \"soft\", \"sparse\" or "
+                    "\"hard\", and of a residual network only",
+                    recipe->name, recipe->head);
+    TRY(check_balance(recipe, error));
+    TRY(check_positive(recipe, "noise", recipe->noise, error));
+    if (!(recipe->dropout >= 0 && recipe->dropout < 1) || (recipe->dropout > 0 && !recipe_has_hidden(recipe)))
+        return fail(error, PMOE_E_ARGUMENT,
+                    "recipe \"%.31s\": dropout is %g, expected 0 to below 1 and a head that is not linear",
+                    recipe->name, (double)recipe->dropout);
+    if (recipe_is_mixture(recipe)) {
+        int32_t experts = recipe->experts, hard = head_is(recipe, "hard"), soft = head_is(recipe, "soft");
+        TRY(check_range(recipe, "experts", experts, 2, GRAPH_MAX_EXPERTS, error));
+        TRY(check_range(recipe, "kept", recipe->kept,
+                        soft   ? experts
+                        : hard ? 1
+                               : 2,
+                        soft   ? experts
+                        : hard ? 1
+                               : experts - 1,
+                        error));
+    }
+    if (recipe_has_hidden(recipe))
+        TRY(check_range(recipe, "head_width", recipe_head_width(recipe), 1, GRAPH_MAX_CHANNELS, error));
+    return PMOE_OK;
+}
+
 static pmoe_status check_wrn(const pmoe_recipe *recipe, pmoe_error *error)
 {
     enum { MOST_DEPTH = 28, MOST_WIDEN = 20 };
@@ -189,6 +265,7 @@ pmoe_status recipe_check(const pmoe_recipe *recipe, pmoe_error *error)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": momentum is of sgd, the optimizer is %s", recipe->name,
                     recipe->optimizer);
     TRY(check_set(recipe, error));
+    TRY(check_head(recipe, error));
     return check_experts(recipe, error);
 }
 
@@ -260,6 +337,28 @@ int recipe_trains(const pmoe_recipe *recipe, const struct graph *graph, int32_t 
     }
 }
 
+static void describe_head(const pmoe_recipe *recipe, struct json_writer *json)
+{
+    json_add_text(json, "head", recipe->head);
+    json_add_int(json, "head_width", recipe_head_width(recipe));
+    if (recipe_is_mixture(recipe)) {
+        json_add_int(json, "experts", recipe->experts);
+        json_add_int(json, "kept", recipe->kept);
+    }
+    json_add_number(json, "dropout", (double)recipe->dropout, 9);
+    if (recipe_is_noisy(recipe))
+        json_add_number(json, "noise", (double)recipe->noise, 9);
+    if (!recipe->balance)
+        return;
+    json_add_text(json, "balance", recipe->balance);
+    if (recipe_is_noisy(recipe)) {
+        json_add_number(json, "importance", (double)recipe->importance, 9);
+        json_add_number(json, "load", (double)recipe->load, 9);
+    } else {
+        json_add_number(json, "kl", (double)recipe->kl, 9);
+    }
+}
+
 size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
 {
     struct json_writer json;
@@ -283,6 +382,8 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
     } else {
         json_add_int(&json, "filters", recipe->filters);
     }
+    if (recipe_has_hidden(recipe))
+        describe_head(recipe, &json);
     if (recipe->bias)
         json_add_bool(&json, "bias", 1);
     if (has_experts(recipe)) {

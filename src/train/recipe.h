@@ -23,6 +23,12 @@ PMOE_MUST_USE pmoe_status recipe_graph(const pmoe_recipe *recipe, const pmoe_all
 /* Channels of group 0, 1 or 2 of a wide residual network. */
 int32_t recipe_group_filters(const pmoe_recipe *recipe, int32_t group);
 
+/* Has it a mixture for a head, or another hidden layer? */
+int recipe_is_mixture(const pmoe_recipe *recipe);
+int recipe_has_hidden(const pmoe_recipe *recipe);
+int recipe_is_noisy(const pmoe_recipe *recipe); /* scores, in training */
+int32_t recipe_head_width(const pmoe_recipe *recipe);
+
 /* Initial values of one tensor, in memory's order. */
 void recipe_init(const pmoe_recipe *recipe, const struct graph *graph, int32_t tensor, float *values);
 

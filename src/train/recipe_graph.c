@@ -279,6 +279,59 @@ static void write_deep(struct json_writer *json, const pmoe_recipe *recipe)
     json_close_object(json);
 }
 
+/* ---- Heads ---- */
+
+static void write_linear(struct json_writer *json, const char *name, int32_t outputs)
+{
+    write_layer(json, name, "linear");
+    json_add_int(json, "outputs", outputs);
+    json_add_bool(json, "bias", 1);
+    json_close_object(json);
+}
+
+/* Paper 2's experts, and its dense head: linear, ReLU, linear. */
+static void write_hidden(struct json_writer *json, const pmoe_recipe *recipe, int32_t outputs)
+{
+    write_linear(json, "hidden", recipe_head_width(recipe));
+    write_plain(json, "active", "relu", NULL);
+    write_linear(json, "out", outputs);
+}
+
+static void write_mixture(struct json_writer *json, const pmoe_recipe *recipe, int32_t outputs)
+{
+    write_layer(json, "gate", "sample_router");
+    json_add_int(json, "experts", recipe->experts);
+    json_add_bool(json, "bias", 1);
+    if (recipe_is_noisy(recipe))
+        json_add_bool(json, "normalise", 1);
+    json_close_object(json);
+    write_layer(json, "head", "mixture");
+    json_add_text(json, "input", "pool");
+    json_add_text(json, "router", "gate");
+    json_add_int(json, "kept", recipe->kept);
+    json_add_text(json, "gate", "topl_softmax");
+    json_open_array(json, "expert");
+    write_hidden(json, recipe, outputs);
+    json_close_array(json);
+    json_close_object(json);
+}
+
+/* What makes logits of the pooled vector. */
+static void write_head(struct json_writer *json, const pmoe_recipe *recipe, int32_t outputs)
+{
+    if (recipe_is_mixture(recipe)) {
+        write_mixture(json, recipe, outputs);
+    } else if (recipe_has_hidden(recipe)) {
+        write_hidden(json, recipe, outputs);
+    } else if (recipe->kind >= PMOE_WRN) {
+        write_linear(json, "out", outputs);
+    } else {
+        write_layer(json, "out", "linear");
+        json_add_int(json, "outputs", outputs);
+        json_close_object(json);
+    }
+}
+
 /* ---- All of them ---- */
 
 static void write_pool(struct json_writer *json, const pmoe_recipe *recipe)
@@ -328,11 +381,7 @@ static size_t write_graph(const pmoe_recipe *recipe, char *text, size_t capacity
     json_close_array(&json);
     json_open_array(&json, "layers");
     write_layers(&json, recipe);
-    write_layer(&json, "out", "linear");
-    json_add_int(&json, "outputs", classes == 2 ? 1 : classes);
-    if (recipe->kind >= PMOE_WRN)
-        json_add_bool(&json, "bias", 1);
-    json_close_object(&json);
+    write_head(&json, recipe, classes == 2 ? 1 : classes);
     json_close_array(&json);
     json_close_object(&json);
     return json.length;

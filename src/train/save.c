@@ -1,7 +1,8 @@
 /* Trained weights to files and back: models with golden outputs, checkpoints, resuming.
  *
- * A checkpoint holds each tensor under its name and the optimizer's state under moment.0.NAME and moment.1.NAME, all in
- * the file's order, and pmoe.train in its metadata; it has no layer list and so is no model. */
+ * A checkpoint holds each tensor under its name, those that a gate's noise comes from under noise.NAME of the router's
+ * own, and the optimizer's state under moment.0. and moment.1. before these, all in the file's order, and pmoe.train in
+ * its metadata; it has no layer list and so is no model. */
 #include "trainer.h"
 
 #include "../base/error.h"
@@ -16,13 +17,13 @@
 
 enum {
     CHECKPOINT_NAME_BYTES = GRAPH_TENSOR_NAME_BYTES + 16,
-    CHECKPOINT_MAX_TENSORS = GRAPH_MAX_TENSORS * (1 + OPTIMIZER_MOMENTS),
+    CHECKPOINT_MAX_TENSORS = TRAINER_TENSORS * (1 + OPTIMIZER_MOMENTS),
     GRAPH_TEXT_BYTES = 16384,
     TRAIN_TEXT_BYTES = 2048,
     GOLDEN_TEXT_BYTES = 65536,
-    GOLDEN_DEVIATIONS = 10, /* of rounding that a golden output allows */
-    GOLDEN_TELLING = 100,   /* of what it allows, the least that some logit must be: zeros tell nothing */
-    GOLDEN_TRIES = 200,     /* seeds tried for an input that tells and whose routing no rounding can change */
+    GOLDEN_DEVIATIONS = ORACLE_DEVIATIONS, /* of rounding that a golden output allows */
+    GOLDEN_TELLING = 100, /* of what it allows, the least that some logit must be: zeros tell nothing */
+    GOLDEN_TRIES = 200,   /* seeds tried for an input that tells and whose routing no rounding can change */
 };
 
 /* ---- Golden outputs ---- */
@@ -197,14 +198,15 @@ struct checkpoint {
     char train[2 * TRAIN_TEXT_BYTES];
 };
 
-static void add_entry(struct checkpoint *checkpoint, const struct graph *graph, const char *prefix, int32_t tensor,
+static void add_entry(struct checkpoint *checkpoint, const pmoe_trainer *trainer, const char *prefix, int32_t tensor,
                       float *values)
 {
     struct checkpoint_entry *entry = &checkpoint->entry[checkpoint->count++];
-    snprintf(entry->name, sizeof entry->name, "%s%s", prefix, graph->tensor[tensor].name);
-    entry->tensor = tensor;
+    entry->tensor = trainer_like(trainer, tensor);
+    snprintf(entry->name, sizeof entry->name, "%s%s%s", prefix, entry->tensor == tensor ? "" : "noise.",
+             trainer->graph->tensor[entry->tensor].name);
     entry->values = values;
-    checkpoint->floats += (size_t)graph->tensor[tensor].count;
+    checkpoint->floats += (size_t)trainer->graph->tensor[entry->tensor].count;
 }
 
 /* What a checkpoint of this trainer holds, in order. */
@@ -213,12 +215,12 @@ static void list_entries(const pmoe_trainer *trainer, struct checkpoint *checkpo
     static const char *const prefixes[OPTIMIZER_MOMENTS] = {"moment.0.", "moment.1."};
     checkpoint->count = 0;
     checkpoint->floats = 0;
-    for (int32_t t = 0; t < trainer->graph->tensors; t++)
-        add_entry(checkpoint, trainer->graph, "", t, trainer->weights[t]);
+    for (int32_t t = 0; t < trainer->tensors; t++)
+        add_entry(checkpoint, trainer, "", t, trainer->weights[t]);
     for (int m = 0; m < OPTIMIZER_MOMENTS; m++)
-        for (int32_t t = 0; t < trainer->graph->tensors; t++)
+        for (int32_t t = 0; t < trainer->tensors; t++)
             if (trainer->moments[t][m])
-                add_entry(checkpoint, trainer->graph, prefixes[m], t, trainer->moments[t][m]);
+                add_entry(checkpoint, trainer, prefixes[m], t, trainer->moments[t][m]);
 }
 
 static pmoe_status write_checkpoint(const pmoe_trainer *trainer, struct checkpoint *checkpoint, float *values,

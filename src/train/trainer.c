@@ -13,6 +13,15 @@ static const float TRAINER_FOLLOW = 0.1f;
 
 /* ---- Opening ---- */
 
+int32_t trainer_like(const pmoe_trainer *trainer, int32_t tensor)
+{
+    const struct graph *graph = trainer->graph;
+    if (tensor < graph->tensors)
+        return tensor;
+    const struct layer *router = &graph->layer[graph->layer[trainer->model->mixed].router];
+    return tensor == trainer->noise ? router->weight : router->bias;
+}
+
 static int32_t count_jobs(const pmoe_trainer *trainer, struct job *jobs)
 {
     const struct graph *graph = trainer->graph;
@@ -37,8 +46,9 @@ static int32_t count_slices(const pmoe_trainer *trainer, struct slice *slices)
     enum { SLICE = 4096 };
     const struct graph *graph = trainer->graph;
     int32_t count = 0;
-    for (int32_t t = 0; t < graph->tensors && trainer->apart; t++) {
-        size_t all = recipe_trains(&trainer->recipe, graph, t) ? (size_t)graph->tensor[t].count : 0;
+    for (int32_t t = 0; t < trainer->tensors && trainer->apart; t++) {
+        int32_t like = trainer_like(trainer, t);
+        size_t all = recipe_trains(&trainer->recipe, graph, like) ? (size_t)graph->tensor[like].count : 0;
         for (size_t first = 0; first < all; first += SLICE, count++)
             if (slices)
                 slices[count] = (struct slice){t, first, all - first < SLICE ? all - first : SLICE};
@@ -46,31 +56,51 @@ static int32_t count_slices(const pmoe_trainer *trainer, struct slice *slices)
     return count;
 }
 
-static int is_statistic(const struct graph *graph, int32_t tensor)
+static int is_statistic(const pmoe_trainer *trainer, int32_t tensor)
 {
-    const struct layer *layer = &graph->layer[graph->tensor[tensor].layer];
-    return layer->type == LAYER_BATCH_NORM && (tensor == layer->mean || tensor == layer->variance);
+    int32_t like = trainer_like(trainer, tensor);
+    const struct layer *layer = &trainer->graph->layer[trainer->graph->tensor[like].layer];
+    return layer->type == LAYER_BATCH_NORM && (like == layer->mean || like == layer->variance);
 }
 
 int trainer_moments(const pmoe_trainer *trainer, int32_t tensor)
 {
-    if (!recipe_trains(&trainer->recipe, trainer->graph, tensor) || is_statistic(trainer->graph, tensor))
+    int32_t like = trainer_like(trainer, tensor);
+    if (!recipe_trains(&trainer->recipe, trainer->graph, like) || is_statistic(trainer, tensor))
         return 0;
     return strcmp(trainer->recipe.optimizer, "adam") == 0 ? 2 : trainer->recipe.momentum > 0;
+}
+
+static size_t tensor_count(const pmoe_trainer *trainer, int32_t tensor)
+{
+    return (size_t)trainer->graph->tensor[trainer_like(trainer, tensor)].count;
+}
+
+static void lay_out_usage(pmoe_trainer *trainer, struct arena *arena)
+{
+    if (trainer->model->mixed < 0)
+        return;
+    const struct layer *mixture = &trainer->graph->layer[trainer->model->mixed];
+    usage_lay_out(&trainer->usage, 1, mixture->experts, mixture->kept, arena);
+    for (int32_t p = 0; p < trainer->parts; p++)
+        usage_lay_out(&trainer->part_usage[p], 1, mixture->experts, mixture->kept, arena);
+    trainer->usage_read = arena_take(arena, 2 * (size_t)mixture->experts * sizeof *trainer->usage_read);
 }
 
 static void trainer_lay_out(pmoe_trainer *trainer, struct arena *arena)
 {
     size_t threads = (size_t)pool_threads(trainer->pool);
     size_t rows = backward_scratch_rows(trainer->model, trainer->lane_batch);
-    for (int32_t t = 0; t < trainer->graph->tensors; t++) {
-        size_t bytes = (size_t)trainer->graph->tensor[t].count * sizeof(float);
+    for (int32_t t = 0; t < trainer->tensors; t++) {
+        size_t bytes = tensor_count(trainer, t) * sizeof(float);
         trainer->weights[t] = arena_take(arena, bytes);
         trainer->gradients[t] = arena_take(arena, bytes);
         for (int m = 0; m < trainer_moments(trainer, t); m++)
             trainer->moments[t][m] = arena_take(arena, bytes);
     }
     trainer->pixels = arena_take(arena, (size_t)trainer->lanes * source_pixels(&trainer->source));
+    trainer->uses = arena_take(arena, (size_t)trainer->lanes * (size_t)trainer->lane_batch * sizeof *trainer->uses);
+    lay_out_usage(trainer, arena);
     trainer->losses = arena_take(arena, (size_t)trainer->recipe.batch * sizeof *trainer->losses);
     trainer->order = arena_take(arena, (size_t)trainer->recipe.samples * sizeof *trainer->order);
     trainer->job_count = count_jobs(trainer, NULL);
@@ -78,8 +108,8 @@ static void trainer_lay_out(pmoe_trainer *trainer, struct arena *arena)
     trainer->slice_count = count_slices(trainer, NULL);
     trainer->slices = arena_take(arena, (size_t)trainer->slice_count * sizeof *trainer->slices);
     for (int32_t p = 0; p < trainer->parts && trainer->apart; p++)
-        for (int32_t t = 0; t < trainer->graph->tensors; t++)
-            trainer->part_gradients[p][t] = arena_take(arena, (size_t)trainer->graph->tensor[t].count * sizeof(float));
+        for (int32_t t = 0; t < trainer->tensors; t++)
+            trainer->part_gradients[p][t] = arena_take(arena, tensor_count(trainer, t) * sizeof(float));
     trainer->scratch = arena_take(arena, threads * sizeof *trainer->scratch);
     for (size_t i = 0; i < threads; i++) {
         struct backward_scratch scratch = {arena_take(arena, rows * sizeof *scratch.rows),
@@ -137,6 +167,8 @@ static void keep_recipe(pmoe_trainer *trainer, const pmoe_recipe *recipe)
     KEEP(stem);
     KEEP(stages);
     KEEP(pooling);
+    KEEP(head);
+    KEEP(balance);
 #undef KEEP
 }
 
@@ -174,6 +206,8 @@ static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, 
     TRY(model_create(trainer->graph, "{}", 2, MODEL_KEEP_ALL, options, &trainer->model, error));
     TRY(backward_open(trainer->model, &trainer->backward, error));
     trainer->apart = !has_jobs(trainer->graph);
+    trainer->noise = recipe_is_noisy(recipe) ? trainer->graph->tensors : 0;
+    trainer->tensors = trainer->graph->tensors + (trainer->noise ? 2 : 0);
     if (threads != 1)
         TRY(pool_open(threads, &trainer->pool, error));
     if (trainer->apart && pool_threads(trainer->pool) > TRAINER_LANES) { /* more would have nothing to do */
@@ -192,10 +226,13 @@ static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, 
     trainer_lay_out(trainer, &arena);
     count_jobs(trainer, trainer->jobs);
     count_slices(trainer, trainer->slices);
-    for (int32_t t = 0; t < trainer->graph->tensors; t++) {
+    for (int32_t t = 0; t < trainer->tensors; t++) {
         for (int m = 0; m < OPTIMIZER_MOMENTS && trainer->moments[t][m]; m++)
-            memset(trainer->moments[t][m], 0, (size_t)trainer->graph->tensor[t].count * sizeof(float));
-        recipe_init(&trainer->recipe, trainer->graph, t, trainer->weights[t]);
+            memset(trainer->moments[t][m], 0, tensor_count(trainer, t) * sizeof(float));
+        if (t < trainer->graph->tensors)
+            recipe_init(&trainer->recipe, trainer->graph, t, trainer->weights[t]);
+        else /* the same deviation for all at first (Shazeer et al. 2017, appendix A) */
+            memset(trainer->weights[t], 0, tensor_count(trainer, t) * sizeof(float));
     }
     return trainer_settle(trainer, error);
 }
@@ -248,6 +285,12 @@ static uint64_t sample_number(const pmoe_trainer *trainer, int32_t sample)
     return first + (uint64_t)sample;
 }
 
+/* How often samples were used before this use of one. */
+static uint64_t use_number(const pmoe_trainer *trainer, int32_t sample)
+{
+    return (uint64_t)trainer->epoch * (uint64_t)trainer->recipe.samples + (uint64_t)sample;
+}
+
 /* A sample as floats; returns its label, or -1. */
 static int32_t load_sample(const pmoe_trainer *trainer, int32_t sample, uint8_t *pixels, float *image)
 {
@@ -255,8 +298,7 @@ static int32_t load_sample(const pmoe_trainer *trainer, int32_t sample, uint8_t 
     if (source_sample(&trainer->source, sample_number(trainer, sample), pixels, &label, &patch, NULL) != PMOE_OK)
         return -1;
     if (trainer->recipe.shift || trainer->recipe.flip) {
-        uint64_t use = (uint64_t)trainer->epoch * (uint64_t)trainer->recipe.samples + (uint64_t)sample;
-        struct random random = random_at(trainer->recipe.seed, RANDOM_AUGMENT, use);
+        struct random random = random_at(trainer->recipe.seed, RANDOM_AUGMENT, use_number(trainer, sample));
         source_augment(&trainer->source, trainer->recipe.shift, trainer->recipe.flip, &random, pixels);
     }
     pmoe_bytes_to_floats(pixels, source_pixels(&trainer->source), image);
@@ -271,12 +313,31 @@ static int32_t part_share(const pmoe_trainer *trainer, int32_t index, int32_t *f
     return left <= 0 ? 0 : left < trainer->lane_batch ? left : trainer->lane_batch;
 }
 
+/* What is random in the pass of `count` images of lane `number`, samples [count], and of its gates' loss. */
+static struct chance chance_of(const pmoe_trainer *trainer, int32_t number, const int32_t *samples, int32_t count)
+{
+    const pmoe_recipe *recipe = &trainer->recipe;
+    uint64_t *uses = trainer->uses + (size_t)number * (size_t)trainer->lane_batch;
+    for (int32_t i = 0; i < count; i++)
+        uses[i] = use_number(trainer, samples[i]);
+    return (struct chance){
+        .seed = recipe->seed,
+        .use = uses,
+        .dropout = recipe->dropout,
+        .floor = recipe->noise,
+        .noise = trainer->noise,
+        .balance = {balance_form_of(recipe->balance), recipe->importance, recipe->load, recipe->kl},
+        .share = (float)count / (float)trainer->batch_size,
+    };
+}
+
 static void part_task(void *context, int32_t index, int32_t worker)
 {
     pmoe_trainer *trainer = context;
     int32_t number = trainer->apart ? worker : index;
     struct lane *lane = &trainer->lane[number];
     int32_t outputs = trainer->graph->outputs, first, count = part_share(trainer, index, &first);
+    trainer->part_balance[index] = 0;
     if (!count)
         return;
     size_t pixels = source_pixels(&trainer->source);
@@ -289,20 +350,25 @@ static void part_task(void *context, int32_t index, int32_t worker)
             return;
         }
     }
+    lane->chance = chance_of(trainer, number, trainer->batch_order + first, count);
     lane_forward(lane, count, trainer->weights);
+    for (int32_t i = 0; trainer->model->mixed >= 0 && i < count; i++)
+        usage_add(&trainer->part_usage[index], 0, pmoe_run_mixing(lane->run, i));
     lane_clear(lane);
     float *dlogits = lane->doutput[trainer->graph->last];
     for (int32_t i = 0; i < count; i++)
         trainer->losses[first + i] = loss_of(lane->logits + i * outputs, outputs, labels[i], trainer->recipe.smoothing,
                                              1.0f / (float)trainer->batch_size, dlogits + i * outputs);
     lane_backward(lane, trainer->apart ? trainer->part_gradients[index] : NULL);
+    trainer->part_balance[index] = lane->balance * count;
 }
 
 /* Biases and batch norms do not decay: their size is no complexity. */
 static int decays(const pmoe_trainer *trainer, int32_t tensor)
 {
-    const struct layer *layer = &trainer->graph->layer[trainer->graph->tensor[tensor].layer];
-    return trainer->recipe.decay > 0 && layer->type != LAYER_BATCH_NORM && tensor == layer->weight;
+    int32_t like = trainer_like(trainer, tensor);
+    const struct layer *layer = &trainer->graph->layer[trainer->graph->tensor[like].layer];
+    return trainer->recipe.decay > 0 && layer->type != LAYER_BATCH_NORM && like == layer->weight;
 }
 
 /* Step against the gradient of `count` weights of a tensor, from number `at`. */
@@ -354,7 +420,7 @@ static void slice_task(void *context, int32_t index, int32_t worker)
     (void)worker;
     pmoe_trainer *trainer = context;
     struct slice slice = trainer->slices[index];
-    int statistic = is_statistic(trainer->graph, slice.tensor);
+    int statistic = is_statistic(trainer, slice.tensor);
     float *gradient = trainer->gradients[slice.tensor] + slice.first,
           *weights = trainer->weights[slice.tensor] + slice.first;
     memset(gradient, 0, slice.count * sizeof *gradient);
@@ -371,6 +437,15 @@ static void slice_task(void *context, int32_t index, int32_t worker)
         step_tensor(trainer, slice.tensor, slice.first, slice.count);
 }
 
+/* The parts' counts to the epoch's. */
+static void gather_usage(pmoe_trainer *trainer)
+{
+    for (int32_t p = 0; trainer->model->mixed >= 0 && p < trainer->parts; p++) {
+        usage_merge(&trainer->usage, &trainer->part_usage[p]);
+        usage_clear(&trainer->part_usage[p]);
+    }
+}
+
 static void train_batch(pmoe_trainer *trainer)
 {
     pool_run(trainer->pool, trainer->parts, part_task, trainer);
@@ -382,6 +457,7 @@ static void train_batch(pmoe_trainer *trainer)
     pool_run(trainer->pool, trainer->job_count, job_task, trainer);
     pool_run(trainer->pool, trainer->slice_count, slice_task, trainer);
     trainer_pack(trainer);
+    gather_usage(trainer);
 }
 
 /* ---- The router's own step: eq. 6 ---- */
@@ -461,6 +537,22 @@ static float step_rate(const pmoe_trainer *trainer, int32_t batches)
     return schedule_rate(recipe, epoch, (int64_t)batches * recipe->epochs, trainer->step - 1);
 }
 
+static void begin_usage(pmoe_trainer *trainer)
+{
+    if (trainer->model->mixed < 0)
+        return;
+    usage_clear(&trainer->usage);
+    for (int32_t p = 0; p < trainer->parts; p++)
+        usage_clear(&trainer->part_usage[p]);
+}
+
+static pmoe_usage usage_now(const pmoe_trainer *trainer)
+{
+    if (trainer->model->mixed < 0)
+        return (pmoe_usage){.experts = 0};
+    return usage_read(&trainer->usage, 0, 1, trainer->usage_read, trainer->usage_read + trainer->usage.experts);
+}
+
 pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user, const pmoe_progress *progress),
                                void *user, pmoe_progress *progress, pmoe_error *error)
 {
@@ -469,7 +561,8 @@ pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user,
     const pmoe_recipe *recipe = &trainer->recipe;
     int routers = trainer->epoch < router_epochs(trainer);
     int32_t router = router_layer(trainer), seen = 0, correct = 0;
-    double loss = 0;
+    double loss = 0, balance = 0;
+    begin_usage(trainer);
     for (int32_t i = 0; i < recipe->samples; i++)
         trainer->order[i] = i;
     struct random random = random_at(recipe->seed, RANDOM_ORDER, (uint64_t)trainer->epoch);
@@ -494,8 +587,12 @@ pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user,
             loss += trainer->losses[i].value;
             correct += trainer->losses[i].correct;
         }
+        for (int32_t p = 0; p < trainer->parts; p++)
+            balance += trainer->part_balance[p];
         seen += trainer->batch_size;
         progress->loss = loss / seen;
+        progress->balance = balance / seen;
+        progress->usage = usage_now(trainer);
         progress->accuracy = routers ? (double)NAN : 100.0 * correct / seen;
         if (report)
             report(user, progress);

@@ -109,6 +109,43 @@ test('cifar-wrn trains, is judged and used like any other', () => {
     refuse(['eval', '--model', at('wrn.safetensors'), ...data], /photos: CIFAR-10 file 1: expected rows of 3073 bytes/);
 });
 
+test('heads say how their experts are used, in training, in eval and of a picture', () => {
+    const data = ['--data', photoFolder('few', 12)];
+    const size = ['--samples', '20', '--batch', '10', '--epochs', '2', '--boards', '12'];
+    for (const [head, kept] of /** @type {[string, number][]} */ ([['dense', 0], ['soft', 4], ['sparse', 2], ['hard', 1]])) {
+        const mixed = kept ? ['--experts', '4', '--kept', String(kept)] : [];
+        const file = at(`${head}.safetensors`);
+        const args = ['train', `cifar-head-${head}`, ...data, ...size, ...mixed, '--out', file];
+        const result = JSON.parse(succeed([...args, '--threads', '1', '--json']));
+        const bytes = readFileSync(file);
+        const text = succeed([...args, '--threads', '2']);
+        assert.deepEqual(readFileSync(file), bytes);
+        assert.equal(result.recipe.head_width, kept ? 16 : 64);
+        const evaluated = JSON.parse(succeed(['eval', '--model', file, ...data, '--json']));
+        const table = succeed(['eval', '--model', file, ...data]);
+        const seen = succeed(['predict', '--model', file, 'web/screenshot.png']);
+        if (!kept) {
+            assert.ok(!('usage' in evaluated) && !('usage' in result.epochs[0]));
+            assert.doesNotMatch(text + table + seen, /experts/);
+            continue;
+        }
+        const sum = (/** @type {number[]} */ numbers) => numbers.reduce((a, b) => a + b, 0);
+        for (const { gates, load } of [result.usage, result.epochs[1].usage, evaluated.usage, evaluated.classes[3].usage]) {
+            assert.ok(Math.abs(sum(gates) - 1) < 1e-4 && Math.abs(sum(load) - kept) < 1e-4);
+        }
+        assert.deepEqual(evaluated.usage, result.usage);
+        assert.match(text, /experts: CV of mean gates \d/);
+        assert.match(table, new RegExp(`an image keeps ${kept} of 4; CV of mean gates`));
+        assert.equal(table.match(/^ {2}(automobile|truck|all|kept by) +\d+\.\d\d( +\d+\.\d\d){3}$/gm)?.length, 4);
+        assert.equal(seen.match(/ [A-D] \(\d\.\d{3}\)/g)?.length, kept);
+        assert.match(succeed(['info', file]), new RegExp(`experts +4, an image keeps ${kept}\n`));
+    }
+    const sparse = ['train', 'cifar-head-sparse', ...data, ...size, '--out', at('none')];
+    refuse([...sparse, '--balance', 'mean'], /balance is "mean"/);
+    refuse([...sparse, '--kept', '8'], /kept is 8, expected 2 to 7/);
+    refuse([...sparse, '--dropout', '1'], /dropout is 1/);
+});
+
 test('a run that goes on from a checkpoint ends like one that was never stopped', () => {
     const args = ['train', 'mosaic-separate', ...SMALL, '--router-epochs', '2'];
     succeed([...args, '--out', at('whole.safetensors'), '--checkpoint', at('last'), '--checkpoint-every', '4']);
