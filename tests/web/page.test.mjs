@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { serve } from '../../build_scripts/serve.mjs';
 import { openBrowser, openPage, untilLive } from './browser.mjs';
-import { greyPng } from './png.mjs';
+import { encodePng } from '../../build_scripts/png.mjs';
 
 /** @typedef {import('puppeteer-core').Page} Page */
 
@@ -334,8 +334,8 @@ pageTest('what is not a picture is refused by its bytes with one sentence, and t
     ['digit.png', Buffer.alloc(0), /^This file is empty/],
     ['digit.png', board.subarray(0, 40), /^This PNG file could not be decoded/],
     ['digit.png', board.subarray(0, 12), /^This PNG file could not be decoded/],
-    ['digit.png', greyPng(20000, 20, Buffer.alloc(1)), /^This picture is 20000 \u00d7 20;/],
-    ['digit.png', greyPng(16000, 16000, Buffer.alloc(1)), /^This picture is 16000 \u00d7 16000;/],
+    ['digit.png', encodePng(20000, 20, Buffer.alloc(1)), /^This picture is 20000 \u00d7 20;/],
+    ['digit.png', encodePng(16000, 16000, Buffer.alloc(1)), /^This picture is 16000 \u00d7 16000;/],
   ];
   for (const [name, bytes, sentence] of refused) {
     await page.$eval('#alert', (alert) => (alert.textContent = ''));
