@@ -51,6 +51,8 @@ size_t web_describe(char *text, size_t capacity)
     json_add_int(&json, "board", PMOE_BOARD);
     json_add_int(&json, "cell", PMOE_CELL);
     json_add_int(&json, "cells", PMOE_CELLS);
+    json_add_int(&json, "photo", PMOE_PHOTO);
+    json_add_int(&json, "photo_channels", PMOE_PHOTO_CHANNELS);
     json_open_object(&json, "sets");
     json_add_int(&json, "mosaic", PMOE_MOSAIC);
     json_add_int(&json, "mosaic10", PMOE_MOSAIC10);

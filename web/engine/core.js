@@ -15,6 +15,8 @@
  * @property {number} board             side of a board in pixels
  * @property {number} cell              side of a digit
  * @property {number} cells
+ * @property {number} photo             side of a photograph
+ * @property {number} photo_channels
  * @property {Record<string, number>} sets
  * @property {{bytes: number, text: number}} error
  * @property {{bytes: number, first_ns: number, median_ns: number, low_ns: number, high_ns: number, samples: number,
@@ -488,6 +490,17 @@ export class Core {
             this.#bytes(from, rgba.length).set(rgba);
             this.#checked('pmoe_board_from_rgba', from, width, height, side, side, grey, inverted);
             return { pixels: this.#bytes(grey, side * side).slice(), inverted: this.#ints(inverted, 1)[0] !== 0 };
+        });
+    }
+
+    /** @param {Uint8Array} rgba @param {number} width @param {number} height */
+    photoFromRgba(rgba, width, height) {
+        const { photo, photo_channels } = this.#layout;
+        const count = photo * photo * photo_channels;
+        return this.#with([rgba.length, count], 'a picture', (from, rgb) => {
+            this.#bytes(from, rgba.length).set(rgba);
+            this.#checked('pmoe_photo_from_rgba', from, width, height, photo, photo, rgb);
+            return { pixels: this.#bytes(rgb, count).slice() };
         });
     }
 
