@@ -13,7 +13,7 @@ import { serve } from '../../build_scripts/serve.mjs';
 import { openBrowser, openPage } from './browser.mjs';
 import { encodePng } from '../../build_scripts/png.mjs';
 
-const PARTS = ['sets', 'board', 'models', 'routes', 'task', 'result', 'status'];
+const PARTS = ['kinds', 'sets', 'board', 'models', 'routes', 'task', 'result', 'status'];
 const INDEX = new URL('../../index.html', import.meta.url);
 const PICTURE = new URL('../../web/page/recorded.png', import.meta.url);
 
