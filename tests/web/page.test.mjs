@@ -381,9 +381,22 @@ const untilAnswered = (page, model) => page.waitForSelector(`.result[data-model=
 /** @param {Page} page */
 const photoUrl = (page) => page.$eval('#photo canvas', (canvas) => canvas.toDataURL());
 
+/** Until the photograph is another.  @param {Page} page  @param {string} before */
+async function untilOther(page, before) {
+  for (let tries = 0; tries < 600; tries++) {
+    if ((await photoUrl(page)) !== before) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.fail('the photograph stays');
+}
+
 /** What the network is shown: RGB, 32 x 32.  @param {Page} page  @returns {Promise<number[]>} */
 const seenPhoto = (page) =>
-  page.$eval('#photo canvas', (canvas) => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 < 3));
+  page.$eval('#photo canvas', (canvas) => {
+    const context = new OffscreenCanvas(32, 32).getContext('2d', { willReadFrequently: true });
+    context.drawImage(canvas, 0, 0);
+    return [...context.getImageData(0, 0, 32, 32).data].filter((_, i) => i % 4 < 3);
+  });
 
 /** Names of the files fetched so far.  @param {Page} page  @returns {Promise<string[]>} */
 const fetched = (page) => page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name.slice(name.lastIndexOf('/') + 1)));
@@ -393,18 +406,22 @@ const ONLY_FOR_PHOTOS = ['photos.js', 'cifar10.png', 'cifar-wrn.safetensors'];
 pageTest('photographs and their network are fetched when they are chosen; digits come back', {}, async (page) => {
   const digits = [await said(page), await tablePicks(page)];
   assert.deepEqual((await fetched(page)).filter((name) => ONLY_FOR_PHOTOS.includes(name)), []);
+  await page.$eval('#status', (status) => {
+    window.statuses = [];
+    new MutationObserver((changes) => window.statuses.push(...changes.flatMap(({ addedNodes }) => [...addedNodes].map((node) => node.textContent)))).observe(status, { childList: true });
+  });
   await page.focus('#kinds [data-choice="photo"]');
   await page.keyboard.press('Enter');
   await untilAnswered(page, 'wrn');
   assert.deepEqual((await fetched(page)).filter((name) => ONLY_FOR_PHOTOS.includes(name)).sort(), [...ONLY_FOR_PHOTOS].sort());
   assert.equal(new URL(page.url()).hash, '#set=cifar10');
+  assert.match((await page.evaluate(() => window.statuses))[0], /^Loading, [\d,]+ KiB of [\d,]+ KiB\.$/);
   assert.equal(await textOf(page, '#status'), 'Sample 1 of 50 from the test images, labelled \u201cairplane\u201d.');
   assert.equal(await page.evaluate(() => document.activeElement.dataset.choice), 'photo');
   assert.deepEqual(await page.$$eval('#board, #clear, #routes, .ledger', (all) => all.filter((part) => part.checkVisibility()).map(({ id }) => id)), []);
   assert.match(await textOf(page, '#no-routes'), /^Nothing is routed here/);
   assert.equal(await page.$$eval('.result .classes li', (all) => all.length), 5);
-  await page.waitForSelector('html[data-timed]');
-  assert.match(await textOf(page, '.result .time'), /^[\d.,]+ (ms|\u00b5s) \u00b1 [\d.,]+$/);
+  await untilText(page, '.result .time', (text) => /^[\d.,]+ (ms|\u00b5s) \u00b1 [\d.,]+$/.test(text));
 
   await page.click('#kinds [data-choice="board"]');
   await untilAnswered(page, 'joint');
@@ -477,6 +494,42 @@ pageTest('a dropped picture becomes what is shown: a photograph, or a board', { 
   await untilAnswered(page, 'cnn');
   await drop(page, 'picture', WIDE_PICTURE);
   await untilText(page, '#status', (text) => text.startsWith('Your picture, cropped to a square, in grey, and inverted'));
+});
+
+/** Colours of the four quarters, by the EXIF orientation of a file that holds red, green, blue, white. */
+const QUARTERS = ['rgbw', 'grwb', 'wbgr', 'bwrg', 'rbgw', 'brwg', 'wgbr', 'gwrb'];
+
+/** A JPEG as the browser writes it, of those quarters.  @param {Page} page */
+async function quartersJpeg(page) {
+  const bytes = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(64, 64);
+    const context = canvas.getContext('2d');
+    ['#f00', '#0f0', '#00f', '#fff'].forEach((colour, i) => {
+      context.fillStyle = colour;
+      context.fillRect(32 * (i % 2), 32 * Math.floor(i / 2), 32, 32);
+    });
+    return [...new Uint8Array(await (await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.95 })).arrayBuffer())];
+  });
+  return Buffer.from(bytes);
+}
+
+/** With a segment behind the first marker that says how to turn it.  @param {Buffer} jpeg  @param {number} orientation */
+function turned(jpeg, orientation) {
+  const entry = [0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0];
+  const exif = Buffer.from([...Buffer.from('Exif\0\0MM\0*'), 0, 0, 0, 8, 0, 1, ...entry, 0, 0, 0, 0]);
+  return Buffer.concat([jpeg.subarray(0, 2), Buffer.from([0xff, 0xe1, 0, exif.length + 2]), exif, jpeg.subarray(2)]);
+}
+
+pageTest('a photograph is turned upright by each of the eight EXIF orientations', { hash: '#set=cifar10' }, async (page) => {
+  const jpeg = await quartersJpeg(page);
+  for (const [i, expected] of QUARTERS.entries()) {
+    const before = await photoUrl(page);
+    await drop(page, 'photo.jpg', turned(jpeg, i + 1));
+    await untilOther(page, before);
+    const rgb = await seenPhoto(page);
+    const middles = [[8, 8], [24, 8], [8, 24], [24, 24]].map(([x, y]) => rgb.slice(3 * (32 * y + x)).slice(0, 3).map((value) => value > 128));
+    assert.equal(middles.map(([r, g, b]) => (r && g && b ? 'w' : r ? 'r' : g ? 'g' : 'b')).join(''), expected, `orientation ${i + 1}`);
+  }
 });
 
 test('photographs whose network does not come: said in a sentence, digits go on, and it can be asked again', async () => {
