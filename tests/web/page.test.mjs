@@ -496,6 +496,19 @@ pageTest('a dropped picture becomes what is shown: a photograph, or a board', { 
   await untilText(page, '#status', (text) => text.startsWith('Your picture, cropped to a square, in grey, and inverted'));
 });
 
+pageTest('digits chosen while photographs are on their way: the drawn board stays', {}, async (page) => {
+  await drawByMouse(page, 5, ONE);
+  await page.keyboard.press('Escape');
+  await untilText(page, '#status', (text) => text.includes('still holds'));
+  const before = [await page.$eval('.board-canvas', (canvas) => canvas.toDataURL()), await textOf(page, '#status')];
+  await page.evaluate(() => ['photo', 'board'].forEach((kind) => document.querySelector(`#kinds [data-choice="${kind}"]`).click()));
+  await page.waitForNetworkIdle();
+  assert.deepEqual([await page.$eval('.board-canvas', (canvas) => canvas.toDataURL()), await textOf(page, '#status')], before);
+  assert.equal(await page.$eval('#kinds [aria-pressed="true"]', (button) => button.dataset.choice), 'board');
+  await page.click('#kinds [data-choice="photo"]');
+  await untilAnswered(page, 'wrn');
+});
+
 /** Colours of the four quarters, by the EXIF orientation of a file that holds red, green, blue, white. */
 const QUARTERS = ['rgbw', 'grwb', 'wbgr', 'bwrg', 'rbgw', 'brwg', 'wgbr', 'gwrb'];
 

@@ -195,8 +195,10 @@ function showModels() {
   document.documentElement.dataset.kind = kind;
   find(document, '#task').textContent = task;
   const ofKind = SETS.filter((other) => other.kind === kind);
-  showChoice('kinds', KINDS, kind, (id) => attempt(() => chooseSet({ set: firstOf(id).id, index: 0, model: '' })));
-  showChoice('sets', ofKind.length > 1 ? ofKind : [], state.set, (id) => attempt(() => chooseSet({ set: findSet(id).id, index: state.index, model: '' })));
+  showChoice('kinds', KINDS, kind, (id) => attempt(() => (id === kind ? stay() : chooseSet({ set: firstOf(id).id, index: 0, model: '' }))));
+  showChoice('sets', ofKind.length > 1 ? ofKind : [], state.set, (id) =>
+    attempt(() => (id === state.set ? stay() : chooseSet({ set: findSet(id).id, index: state.index, model: '' }))),
+  );
   showRouted();
 }
 
@@ -217,6 +219,12 @@ function showRouted() {
   parts.routes.setModel({ experts, kept, high: patches.high, wide: patches.wide, height: picture.height, width: picture.width, channels: picture.channels });
   find(document, '#kept').textContent = String(kept);
   find(document, '#patches').textContent = String(patches.high * patches.wide);
+}
+
+/** What is shown was chosen again: it stays, whatever is still on its way. */
+function stay() {
+  choosing++;
+  input.show();
 }
 
 /** Its models are fetched, if they are not here; until then all stays as it is.  @param {Pick<import('./state.js').State, 'set'|'index'|'model'>} asked */
@@ -242,7 +250,8 @@ async function openSet(running, wanted, mine) {
     await running.openSet(wanted, (got, all) => mine === choosing && showStatus(STRINGS.loadingSet(kibibytes(got), kibibytes(all))));
     return await inputOf(wanted);
   } catch (error) {
-    if (mine === choosing) input.show();
+    if (mine !== choosing) return input; /* nobody waits for it any more */
+    input.show();
     throw error;
   }
 }
