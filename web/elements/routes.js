@@ -325,7 +325,7 @@ function makeGauge(e, { experts, high, wide }) {
   const [width, height] = [SIDE / wide, SIDE / high];
   const columns = experts <= 2 ? 2 : experts <= 8 ? 4 : 5;
   const rows = Math.ceil(experts / columns);
-  const margin = columns === 2 ? 13 : 8;
+  const margin = ((columns === 2 ? 13 : 8) / 100) * width;
   const slot = (width - 2 * margin) / Math.max(columns, 3);
   const gap = columns === 2 ? width - 2 * margin - 2 * slot : 0;
   const tall = (height - 2 * margin) / rows;
