@@ -334,11 +334,12 @@ bench: native
 bench-web: $(WASM_BENCH)
 	@node build_scripts/bench_web.mjs
 
-## bench-peers: time us beside ONNX Runtime and TensorFlow.js, native and in Chromium (10 minutes; close other programs)
+## bench-peers: time us beside ONNX Runtime and TensorFlow.js, and training beside PyTorch (10 minutes; close other programs)
 bench-peers:
 	@build_scripts/install.sh peers
 	@$(MAKE) --no-print-directory native wasm build/peers/pmoe.node
 	@node build_scripts/bench_peers.mjs --out weights/results/peers.json
+	@node build_scripts/bench_training.mjs --out weights/results/training.json
 
 ## fuzz: fuzz every reader for FUZZ_SECONDS each, 300 unless given; findings land in build/fuzz/
 fuzz: $(FUZZERS)

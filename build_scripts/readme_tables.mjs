@@ -3,8 +3,8 @@
 //     node build_scripts/readme_tables.mjs
 //
 // Between <!-- begin NAME --> and <!-- end NAME -->: `samples` from weights/results/mosaic-samples.json, `routing` from
-// mosaic-routing.json, `ledgers` from routing.json, `peers` from peers.json, all others from bench-native.json and
-// bench-web.json.
+// mosaic-routing.json, `ledgers` from routing.json, `peers` from peers.json, `training` from training.json, all others from
+// bench-native.json and bench-web.json.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -112,8 +112,16 @@ function peers() {
   return lines.join('\n');
 }
 
+function training() {
+  const lines = ['| model | threads | images a second | PyTorch | times slower (95 % interval) |', '|---|---:|---:|---:|---:|'];
+  for (const row of read('training').rows)
+    lines.push(`| ${row.model} | ${row.threads} | ${row.images_per_second.toFixed(0)} | ${row.pytorch.toFixed(0)} | ` +
+      `${row.ratio.toFixed(1)} (${row.ratio_low.toFixed(1)} to ${row.ratio_high.toFixed(1)}) |`);
+  return lines.join('\n');
+}
+
 let text = readFileSync('README.md', 'utf8');
-for (const [name, make] of Object.entries({ samples, routing, dense, routed, ledgers, heads, models, peers })) {
+for (const [name, make] of Object.entries({ samples, routing, dense, routed, ledgers, heads, models, peers, training })) {
   const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) {

@@ -226,24 +226,37 @@ int32_t pmoe_digits_label(const pmoe_digits *digits, int32_t index);
 /* What models are trained and judged on.  Boards, composed: PMOE_MOSAIC, one patch is a 0 or a 1, the other n-1 are
  * digits 2..9; class = that digit (paper 1, sec. 5.1).  PMOE_MOSAIC10: one patch is a true digit 0..9, the others are
  * digits whose four 14 x 14 quadrants were permuted (never identically) and flipped; class = the true digit.
- * Photographs: PMOE_CIFAR10. */
-typedef enum pmoe_set { PMOE_MOSAIC, PMOE_MOSAIC10, PMOE_CIFAR10 } pmoe_set;
+ * PMOE_MOSAIC64: the same on boards of 64 cells.  Photographs: PMOE_CIFAR10. */
+typedef enum pmoe_set { PMOE_MOSAIC, PMOE_MOSAIC10, PMOE_MOSAIC64, PMOE_CIFAR10 } pmoe_set;
 
-const char *pmoe_set_name(pmoe_set set);                       /* "mosaic", "mosaic10", "cifar10"; NULL for any other */
-int32_t pmoe_set_classes(pmoe_set set);                        /* 2, 10, 10 */
+const char *pmoe_set_name(pmoe_set set); /* "mosaic", "mosaic10", "mosaic64", "cifar10", or NULL */
+int32_t pmoe_set_classes(pmoe_set set);  /* 2, 10, 10, 10 */
+int32_t pmoe_set_grid(pmoe_set set);     /* cells along a side of its boards: 4, 4, 8; else 0 */
 const char *pmoe_set_class(pmoe_set set, int32_t class_index); /* its label, "0" or "airplane"; NULL out of range */
 
-enum { PMOE_CELL = 28, PMOE_GRID = 4, PMOE_CELLS = PMOE_GRID * PMOE_GRID, PMOE_BOARD = PMOE_GRID * PMOE_CELL };
+/* Sides of a cell and of a board in pixels, of a board in cells: those of PMOE_MOSAIC and PMOE_MOSAIC10, and the most
+ * that any set has. */
+enum {
+    PMOE_CELL = 28,
+    PMOE_GRID = 4,
+    PMOE_CELLS = PMOE_GRID * PMOE_GRID,
+    PMOE_BOARD = PMOE_GRID * PMOE_CELL,
+    PMOE_MAX_GRID = 8,
+    PMOE_MAX_CELLS = PMOE_MAX_GRID * PMOE_MAX_GRID,
+    PMOE_MAX_BOARD = PMOE_MAX_GRID * PMOE_CELL,
+};
 
 typedef struct pmoe_board_truth {
-    int32_t label;              /* class index */
-    int32_t patch;              /* where the discriminative patch is, 0..15 in reading order */
-    int32_t digits[PMOE_CELLS]; /* which digit of the data each cell was made from */
+    int32_t label;                  /* class index */
+    int32_t patch;                  /* where the discriminative patch is, in reading order from 0 */
+    int32_t digits[PMOE_MAX_CELLS]; /* which digit of the data each cell was made from; of a smaller board 0 behind
+                                       its last */
 } pmoe_board_truth;
 
 /* Board number `index` of the endless sequence that (set, digits, seed) fixes, set a set of boards; labels alternate
- * through the classes so that any run of them is balanced.  pixels [112][112], 0..255.  Random access, no state.  truth
- * may be NULL. PMOE_E_ARGUMENT if the data lacks a digit that the set needs. */
+ * through the classes so that any run of them is balanced.  pixels [side][side], 0..255, of side pmoe_set_grid times
+ * PMOE_CELL.  Random access, no state.  truth may be NULL.  PMOE_E_ARGUMENT if the data lacks a digit that the set
+ * needs. */
 PMOE_MUST_USE pmoe_status pmoe_board(const pmoe_digits *digits, pmoe_set set, uint64_t seed, uint64_t index,
                                      uint8_t *pixels, pmoe_board_truth *truth, pmoe_error *error);
 
@@ -286,6 +299,9 @@ typedef enum pmoe_model_kind {
     PMOE_SEPARATE, /* routers first, on the router loss of eq. 6, then experts behind hard gates (eq. 3) */
     PMOE_JOINT,    /* routers and experts together through softmax gates (eq. 4) */
     PMOE_WRN,      /* wide residual network (Zagoruyko, Komodakis 2016), shortcuts as in paper 1's code */
+    PMOE_DEEP,     /* routing before what is expensive: a stem of convolutions, a router of patches of its map, experts
+                      of whole convolution stages through softmax gates, all trained together */
+    PMOE_STAGES,   /* its dense rival: the same stem, and stages over all of its map */
 } pmoe_model_kind;
 
 /* Everything that decides the bytes of trained weights, but for the data and the build. */
@@ -293,15 +309,20 @@ typedef struct pmoe_recipe {
     const char *name; /* "mosaic-joint"; becomes the model's name */
     pmoe_model_kind kind;
     pmoe_set set;
-    int32_t depth, widen;  /* wide residual network: 6 b + 4 for b blocks a group, and groups of 16, 32 and 64 times
-                              widen channels; of others not used */
-    int32_t filters;       /* m in all; each expert has m / k; of a wide residual network not used */
-    int32_t experts, kept; /* k and l; of a CNN not used */
-    int32_t bias;          /* 1: filters have a bias, trained with them from 0 on */
-    const char *gate;      /* joint: "topl_softmax" or "softmax_topl" */
-    const char *divisor;   /* "n" or "l": what pooling divides by */
-    int32_t samples;       /* N samples an epoch: boards 0 .. N-1 of the seed's sequence, the first N photographs */
-    int32_t fresh;         /* 1: epoch e trains on boards e*N .. e*N+N-1, never the same twice; boards only */
+    int32_t depth, widen;      /* wide residual network: 6 b + 4 for b blocks a group, and groups of 16, 32 and 64 times
+                                  widen channels; of others not used */
+    const char *stem, *stages; /* deep, stages: their convolutions, filters x kernel / stride, "16x5/4,32"; not given:
+                                  kernel 3, stride 1.  Those of an expert, of a dense network */
+    int32_t patch;             /* deep: side of a patch in pixels of the stem's map */
+    int32_t norm;              /* deep, stages: 1: a batch norm behind each convolution */
+    const char *pooling;       /* deep, stages: "avg" or "max", over all pixels of a patch or of the map */
+    int32_t filters;           /* m in all; each expert has m / k; of networks of several convolutions not used */
+    int32_t experts, kept;     /* k and l; of dense networks not used */
+    int32_t bias;              /* 1: filters have a bias, trained with them from 0 on */
+    const char *gate;          /* joint, deep: "topl_softmax" or "softmax_topl" */
+    const char *divisor;       /* "n" or "l": what pooling divides by */
+    int32_t samples;           /* N samples an epoch: boards 0 .. N-1 of the seed's sequence, the first N photographs */
+    int32_t fresh;             /* 1: epoch e trains on boards e*N .. e*N+N-1, never the same twice; boards only */
     int32_t shift; /* each cell of a training board, or a whole photograph, is moved by up to so many pixels, anew
                       each time: padded with black by so many and cropped at random */
     int32_t flip;  /* 1: half of the photographs are mirrored left to right, anew each time */
@@ -325,8 +346,8 @@ typedef struct pmoe_recipe {
     uint64_t seed;
 } pmoe_recipe;
 
-/* The recipes of the committed weights, mosaic-cnn, mosaic-separate, mosaic-joint, mosaic10-cnn, mosaic10-pmoe, and
- * cifar-wrn. */
+/* The recipes of the committed weights, mosaic-cnn, mosaic-separate, mosaic-joint, mosaic10-cnn, mosaic10-pmoe,
+ * board-deep-pmoe, board-cnn, and cifar-wrn. */
 int pmoe_recipe_count(void);
 const pmoe_recipe *pmoe_recipe_at(int index);
 const pmoe_recipe *pmoe_recipe_find(const char *name); /* NULL if there is none so named */

@@ -33,7 +33,7 @@ struct board_result {
     const char *command;
     struct environment environment;
     pmoe_board_truth truth;
-    int32_t labels[PMOE_CELLS]; /* of truth.digits */
+    int32_t grid, cells, labels[PMOE_MAX_CELLS]; /* labels: of truth.digits */
 };
 
 static void write_json(struct json_writer *json, const void *context)
@@ -49,11 +49,11 @@ static void write_json(struct json_writer *json, const void *context)
     json_add_int(json, "label", result->truth.label);
     json_add_int(json, "patch", result->truth.patch);
     json_open_array(json, "digits");
-    for (int32_t cell = 0; cell < PMOE_CELLS; cell++)
+    for (int32_t cell = 0; cell < result->cells; cell++)
         json_add_int(json, NULL, result->truth.digits[cell]);
     json_close_array(json);
     json_open_array(json, "labels");
-    for (int32_t cell = 0; cell < PMOE_CELLS; cell++)
+    for (int32_t cell = 0; cell < result->cells; cell++)
         json_add_int(json, NULL, result->labels[cell]);
     json_close_array(json);
     json_close_object(json);
@@ -62,10 +62,10 @@ static void write_json(struct json_writer *json, const void *context)
 static void write_text(const struct board_result *result, struct output *out)
 {
     output_add(out, "%s: class %d, its patch is %d (row %d, column %d)\n", result->given->out, result->truth.label,
-               result->truth.patch + 1, result->truth.patch / PMOE_GRID + 1, result->truth.patch % PMOE_GRID + 1);
+               result->truth.patch + 1, result->truth.patch / result->grid + 1, result->truth.patch % result->grid + 1);
     output_add(out, "its cells were made from digits with the labels");
-    for (int32_t cell = 0; cell < PMOE_CELLS; cell++)
-        output_add(out, "%s%d", cell % PMOE_GRID ? " " : "\n  ", result->labels[cell]);
+    for (int32_t cell = 0; cell < result->cells; cell++)
+        output_add(out, "%s%d", cell % result->grid ? " " : "\n  ", result->labels[cell]);
     output_add(out, "\n");
 }
 
@@ -73,19 +73,21 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 {
     const struct board_options *options_given = given;
     struct board_result result = {.given = given, .command = typed->line, .environment = environment_read()};
+    result.grid = pmoe_set_grid((pmoe_set)options_given->set);
+    result.cells = result.grid * result.grid;
     struct data_dir data;
     TRY(data_dir_open(options_given->data, (pmoe_set)options_given->set, (enum data_split)options_given->split, &data,
                       error));
-    uint8_t pixels[PMOE_BOARD * PMOE_BOARD];
+    uint8_t pixels[PMOE_MAX_BOARD * PMOE_MAX_BOARD];
     pmoe_error why;
     pmoe_status status = pmoe_board(data.digits, (pmoe_set)options_given->set, (uint64_t)options_given->seed,
                                     (uint64_t)options_given->index, pixels, &result.truth, &why);
-    for (int32_t cell = 0; cell < PMOE_CELLS && status == PMOE_OK; cell++)
+    for (int32_t cell = 0; cell < result.cells && status == PMOE_OK; cell++)
         result.labels[cell] = pmoe_digits_label(data.digits, result.truth.digits[cell]);
     data_dir_close(&data);
     if (status != PMOE_OK)
         return fail_at(error, options_given->data, why);
-    TRY(picture_write_png_grey(options_given->out, pixels, PMOE_BOARD, PMOE_BOARD, error));
+    TRY(picture_write_png_grey(options_given->out, pixels, result.grid * PMOE_CELL, result.grid * PMOE_CELL, error));
     if (options_given->json)
         output_json(out, write_json, &result);
     else

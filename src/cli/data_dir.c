@@ -8,8 +8,8 @@
 #include <string.h>
 
 const char *const data_split_names[] = {"test", "train", NULL};
-const char *const set_names[] = {"mosaic", "mosaic10", "cifar10", NULL};
-const char *const board_set_names[] = {"mosaic", "mosaic10", NULL};
+const char *const set_names[] = {"mosaic", "mosaic10", "mosaic64", "cifar10", NULL};
+const char *const board_set_names[] = {"mosaic", "mosaic10", "mosaic64", NULL};
 
 struct names {
     const char *images, *labels;

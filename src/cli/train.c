@@ -15,9 +15,10 @@
 #include <string.h>
 
 struct train_options {
-    const char *data, *out, *checkpoint, *resume, *gate, *divisor, *optimizer, *schedule, *output, *isa;
-    int64_t seed, threads, samples, batch, epochs, router_epochs, depth, widen, filters, experts, kept, shift, flip,
-        nesterov, boards, checkpoint_every, test_every;
+    const char *data, *out, *checkpoint, *resume, *gate, *divisor, *optimizer, *schedule, *output, *stem, *stages,
+        *pooling, *isa;
+    int64_t seed, threads, samples, batch, epochs, router_epochs, depth, widen, patch, norm, filters, experts, kept,
+        shift, flip, nesterov, boards, checkpoint_every, test_every;
     double rate, rate_end, router_rate, momentum, decay, smoothing;
     int32_t json;
 };
@@ -50,6 +51,14 @@ static const struct option options[] = {
     {"router-rate", OPTION_NUMBER, AT(router_rate), NULL, "of separate routers", "R", 0, 1000, NULL, 0},
     {"depth", OPTION_INT, AT(depth), NULL, "of a residual network: 10, 16, 22 or 28", "N", 1, MOST, NULL, 0},
     {"widen", OPTION_INT, AT(widen), NULL, "its groups' channels: 16, 32 and 64 times so many", "N", 1, MOST, NULL, 0},
+    {"stem", OPTION_TEXT, AT(stem), NULL, "convolutions of a deep network's stem: filters[xkernel][/stride],...",
+     "LIST", 0, 0, NULL, 0},
+    {"patch", OPTION_INT, AT(patch), NULL, "side of a deep network's patches in pixels of its stem", "N", 1, MOST, NULL,
+     0},
+    {"stages", OPTION_TEXT, AT(stages), NULL, "convolutions of each of its experts, or of a dense network", "LIST", 0,
+     0, NULL, 0},
+    {"pooling", OPTION_TEXT, AT(pooling), NULL, "what these end in: avg or max", "HOW", 0, 0, NULL, 0},
+    {"norm", OPTION_INT, AT(norm), "-1", "1: a batch norm behind each of them; -1: the recipe's", "B", -1, 1, NULL, 0},
     {"filters", OPTION_INT, AT(filters), NULL, "m, of all experts together", "N", 1, MOST, NULL, 0},
     {"experts", OPTION_INT, AT(experts), NULL, "k", "N", 1, MOST, NULL, 0},
     {"kept", OPTION_INT, AT(kept), NULL, "l, patches that each expert keeps", "N", 1, MOST, NULL, 0},
@@ -76,6 +85,7 @@ static const struct option options[] = {
 struct epoch_row {
     const char *phase;
     double loss, accuracy, test; /* test: accuracy on test data, NAN if nobody looked */
+    double seconds;              /* of training alone */
 };
 
 struct training {
@@ -110,7 +120,9 @@ static const struct override {
     OVERRIDE(NUMBER, rate, 1e-30), OVERRIDE(NUMBER, rate_end, 1e-30), OVERRIDE(NUMBER, router_rate, 1e-30),
     OVERRIDE(NUMBER, momentum, 0), OVERRIDE(NUMBER, decay, 0),        OVERRIDE(NUMBER, smoothing, 0),
     OVERRIDE(WORD, gate, 0),       OVERRIDE(WORD, divisor, 0),        OVERRIDE(WORD, optimizer, 0),
-    OVERRIDE(WORD, schedule, 0),   OVERRIDE(WORD, output, 0),
+    OVERRIDE(WORD, schedule, 0),   OVERRIDE(WORD, output, 0),         OVERRIDE(WORD, stem, 0),
+    OVERRIDE(WORD, stages, 0),     OVERRIDE(WORD, pooling, 0),        OVERRIDE(WHOLE, patch, 1),
+    OVERRIDE(WHOLE, norm, 0),
 #undef OVERRIDE
 };
 
@@ -153,7 +165,7 @@ static pmoe_status find_recipe(const char *name, pmoe_recipe *recipe, pmoe_error
         *recipe = *found;
         return PMOE_OK;
     }
-    char names[160] = "";
+    char names[240] = "";
     for (int i = 0; i < pmoe_recipe_count(); i++) {
         size_t at = strlen(names);
         snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", pmoe_recipe_at(i)->name);
@@ -246,9 +258,10 @@ static pmoe_status train_epochs(struct training *training, pmoe_error *error)
     const struct train_options *given = training->given;
     while (!pmoe_trainer_done(training->trainer)) {
         pmoe_progress now;
+        double start = native_clock_ns();
         TRY(pmoe_trainer_epoch(training->trainer, report_batch, training, &now, error));
         struct epoch_row *row = &training->rows[training->row_count++];
-        *row = (struct epoch_row){now.phase, now.loss, now.accuracy, (double)NAN};
+        *row = (struct epoch_row){now.phase, now.loss, now.accuracy, (double)NAN, (native_clock_ns() - start) * 1e-9};
         if (given->test_every && now.epoch % given->test_every == 0) {
             TRY(measure(training, error));
             row->test = training->accuracy;
@@ -311,6 +324,7 @@ static void write_json(struct json_writer *json, const void *context)
         json_add_text(json, "phase", training->rows[i].phase);
         json_add_number(json, "loss", training->rows[i].loss, 6);
         json_add_number(json, "accuracy", training->rows[i].accuracy, 6);
+        json_add_number(json, "seconds", training->rows[i].seconds, 5);
         if (training->given->test_every)
             json_add_number(json, "test_accuracy", training->rows[i].test, 6);
         json_close_object(json);
@@ -350,7 +364,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 const struct command command_train = {
     .name = "train",
     .operands = "RECIPE",
-    .summary = "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, cifar-wrn",
+    .summary =
+        "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, board-deep-pmoe, board-cnn, cifar-wrn",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_bytes = sizeof(struct train_options),

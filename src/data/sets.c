@@ -10,12 +10,13 @@ static const char *const photo_names[] = {"airplane", "automobile", "bird",  "ca
 
 static const struct {
     const char *name;
-    int32_t classes;
+    int32_t classes, grid;
     const char *const *labels;
 } sets[] = {
-    [PMOE_MOSAIC] = {"mosaic", 2, digit_names},
-    [PMOE_MOSAIC10] = {"mosaic10", 10, digit_names},
-    [PMOE_CIFAR10] = {"cifar10", 10, photo_names},
+    [PMOE_MOSAIC] = {"mosaic", 2, PMOE_GRID, digit_names},
+    [PMOE_MOSAIC10] = {"mosaic10", 10, PMOE_GRID, digit_names},
+    [PMOE_MOSAIC64] = {"mosaic64", 10, PMOE_MAX_GRID, digit_names},
+    [PMOE_CIFAR10] = {"cifar10", 10, 0, photo_names},
 };
 enum { SETS = sizeof sets / sizeof *sets };
 
@@ -27,6 +28,11 @@ const char *pmoe_set_name(pmoe_set set)
 int32_t pmoe_set_classes(pmoe_set set)
 {
     return (int)set >= 0 && (int)set < SETS ? sets[set].classes : 0;
+}
+
+int32_t pmoe_set_grid(pmoe_set set)
+{
+    return (int)set >= 0 && (int)set < SETS ? sets[set].grid : 0;
 }
 
 const char *pmoe_set_class(pmoe_set set, int32_t class_index)

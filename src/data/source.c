@@ -9,7 +9,8 @@ struct source source_shape(pmoe_set set)
     if (set == PMOE_CIFAR10)
         return (struct source){
             .set = set, .height = PMOE_PHOTO, .width = PMOE_PHOTO, .channels = PMOE_PHOTO_CHANNELS, .cell = PMOE_PHOTO};
-    return (struct source){.set = set, .height = PMOE_BOARD, .width = PMOE_BOARD, .channels = 1, .cell = PMOE_CELL};
+    int32_t side = pmoe_set_grid(set) * PMOE_CELL;
+    return (struct source){.set = set, .height = side, .width = side, .channels = 1, .cell = PMOE_CELL};
 }
 
 pmoe_status source_open(pmoe_set set, pmoe_data data, uint64_t seed, struct source *source, pmoe_error *error)

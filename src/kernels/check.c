@@ -162,6 +162,7 @@ enum {
     brief_winograd_multiply = BRIEF_HEIGHTS * 5,
     brief_winograd_output = 4 * BRIEF_WIDTHS,
     brief_gated_sum = 20,
+    brief_row_max = 20,
     brief_relu = 20,
     brief_scale_shift = 20,
     brief_axpy = 20,

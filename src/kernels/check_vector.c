@@ -26,6 +26,22 @@ pmoe_status check_gated_sum(struct check *c)
     return check_untouched(c, &y);
 }
 
+pmoe_status check_row_max(struct check *c)
+{
+    int32_t rows = 1 + (int32_t)random_below(&c->random, 20), count = c->number;
+    c->dims = (struct dims){"%d rows of %d", {rows, count}};
+    struct array x;
+    struct outputs y;
+    if (!check_take_filled(c, (size_t)rows * (size_t)count, &x) || !check_take_outputs(c, (size_t)count, &y))
+        return check_no_memory(c);
+    check_plant_nan(c, x.at, x.count);
+    for (int t = 0; t < 2 && c->tables[t]; t++)
+        c->tables[t]->row_max(y.of[t].at, x.at, rows, count);
+    for (int32_t i = 0; i < count; i++)
+        TRY(check_verify(c, &y, (size_t)i, ref_row_max(x.at, rows, count, i), 0));
+    return check_untouched(c, &y);
+}
+
 pmoe_status check_scale_shift(struct check *c)
 {
     int32_t rows = (int32_t)random_below(&c->random, 6), count = c->number, relu = (int32_t)random_below(&c->random, 2);

@@ -2,7 +2,9 @@
  *
  * Direct.  A tap is as many contiguous floats as one entry of the table can stand for: without padding the `kernel`
  * pixels of a row lie side by side wherever the window is, so a row is one tap of kernel * channels; with padding each
- * pixel is its own, because a window may begin outside. */
+ * pixel is its own, because a window may begin outside.  Of long rows of outputs those whose windows begin and end
+ * inside go by rows of taps all the same: weights lie alike for both and sums are in the same order, so it is the table
+ * alone that is shorter (a stem of one channel takes half the time). */
 #include "conv.h"
 
 #include "../base/memory.h"
@@ -15,6 +17,7 @@
 
 enum {
     MOST_POSITIONS = 1 << 30, /* of one kernel call, which counts them in 32 bits */
+    LONG_ROW = 24,            /* outputs inside of a row from which on tiles of their own pay */
 };
 
 static int32_t out_size(int32_t in, int32_t kernel, int32_t stride, int32_t padding)
@@ -54,6 +57,21 @@ static int32_t tap_channels(const struct conv *conv)
     return conv->channels * tap_pixels(conv);
 }
 
+/* Outputs of each row whose windows begin and end inside, first .. end - 1, if they go by rows of taps; else none. */
+struct inside {
+    int32_t first, end;
+};
+
+static struct inside inside_of(const struct conv *conv)
+{
+    const int32_t last = conv->wide + conv->padding - conv->kernel; /* where the last such window begins, padded */
+    struct inside inside = {(conv->padding - 1) / conv->stride + 1, last / conv->stride + 1};
+    if (conv->padding == 0 || conv->kernel == 1 || last < 0 || inside.end - inside.first < LONG_ROW)
+        inside = (struct inside){0, 0};
+    return inside;
+}
+
+/* A table by taps, and behind it one by rows of taps if there are outputs inside. */
 size_t conv_table_count(const struct conv *conv)
 {
     if (conv->algorithm != CONV_DIRECT)
@@ -61,9 +79,23 @@ size_t conv_table_count(const struct conv *conv)
     size_t count;
     if (!size_mul((size_t)conv->out_high, (size_t)conv->out_wide, &count) ||
         !size_mul(count, (size_t)conv->kernel, &count) ||
-        !size_mul(count, (size_t)(conv->kernel / tap_pixels(conv)), &count))
+        !size_mul(count, (size_t)(conv->kernel / tap_pixels(conv) + (inside_of(conv).end > 0)), &count))
         return SIZE_MAX;
     return count;
+}
+
+/* Where the taps of every window begin, each so many pixels of a row. */
+static int32_t *fill_taps(const struct conv *conv, int32_t pixels, int32_t *table)
+{
+    for (int32_t oy = 0; oy < conv->out_high; oy++)
+        for (int32_t ox = 0; ox < conv->out_wide; ox++)
+            for (int32_t ky = 0; ky < conv->kernel; ky++)
+                for (int32_t kx = 0; kx < conv->kernel; kx += pixels) {
+                    int32_t y = oy * conv->stride - conv->padding + ky, x = ox * conv->stride - conv->padding + kx;
+                    int inside = y >= 0 && y < conv->high && x >= 0 && x < conv->wide;
+                    *table++ = inside ? y * conv->row + x * conv->channels : -1;
+                }
+    return table;
 }
 
 void conv_fill_table(const struct conv *conv, int32_t *table)
@@ -72,17 +104,18 @@ void conv_fill_table(const struct conv *conv, int32_t *table)
         winograd_fill_table(conv, table);
         return;
     }
-    for (int32_t oy = 0; oy < conv->out_high; oy++)
-        for (int32_t ox = 0; ox < conv->out_wide; ox++)
-            for (int32_t ky = 0; ky < conv->kernel; ky++)
-                for (int32_t kx = 0; kx < conv->kernel; kx += tap_pixels(conv)) {
-                    int32_t y = oy * conv->stride - conv->padding + ky, x = ox * conv->stride - conv->padding + kx;
-                    int inside = y >= 0 && y < conv->high && x >= 0 && x < conv->wide;
-                    *table++ = inside ? y * conv->row + x * conv->channels : -1;
-                }
+    table = fill_taps(conv, tap_pixels(conv), table);
+    if (inside_of(conv).end)
+        fill_taps(conv, conv->kernel, table);
 }
 
 /* ---- Weights ---- */
+
+/* What lies outside of a tap, the longest. */
+static int32_t zeros_count(const struct conv *conv)
+{
+    return inside_of(conv).end ? conv->channels * conv->kernel : tap_channels(conv);
+}
 
 /* The panels, then the zeros that lie outside. */
 size_t conv_packed_count(const struct kernels *kernels, const struct conv *conv)
@@ -94,12 +127,12 @@ size_t conv_packed_count(const struct kernels *kernels, const struct conv *conv)
         !size_mul(floats, (size_t)conv->channels, &floats))
         return SIZE_MAX;
     panels = conv_panels_count(kernels, floats, conv->outs);
-    return panels != SIZE_MAX && size_add(panels, (size_t)tap_channels(conv), &count) ? count : SIZE_MAX;
+    return panels != SIZE_MAX && size_add(panels, (size_t)zeros_count(conv), &count) ? count : SIZE_MAX;
 }
 
 static size_t panels_count(const struct kernels *kernels, const struct conv *conv)
 {
-    return conv_packed_count(kernels, conv) - (size_t)tap_channels(conv);
+    return conv_packed_count(kernels, conv) - (size_t)zeros_count(conv);
 }
 
 void conv_pack(const struct kernels *kernels, const struct conv *conv, const float *w, float *panels)
@@ -110,7 +143,7 @@ void conv_pack(const struct kernels *kernels, const struct conv *conv, const flo
     }
     size_t floats = (size_t)conv->kernel * (size_t)conv->kernel * (size_t)conv->channels;
     conv_pack_panels(kernels, floats, conv->outs, w, panels);
-    memset(panels + panels_count(kernels, conv), 0, (size_t)tap_channels(conv) * sizeof *panels);
+    memset(panels + panels_count(kernels, conv), 0, (size_t)zeros_count(conv) * sizeof *panels);
 }
 
 size_t conv_scratch_count(const struct kernels *kernels, const struct conv *conv, int32_t threads)
@@ -145,9 +178,37 @@ struct direct {
     const struct kernels *kernels;
     const struct conv_call *call;
     struct conv_shape shape;
+    struct inside inside;
     int32_t first_image, positions; /* of this part of the images */
     int32_t parts, blocks;          /* tasks are parts of the positions, or blocks of the outputs' panels */
 };
+
+/* The same by rows of taps. */
+static struct conv_shape by_rows(const struct conv *conv, struct conv_shape shape)
+{
+    shape.at += (ptrdiff_t)shape.pixels * shape.taps;
+    shape.taps = conv->kernel;
+    shape.channels = conv->kernel * conv->channels;
+    return shape;
+}
+
+/* Positions first .. end - 1 of some of the outputs, whose weights, bias and so on `to` points to.  Those inside of a
+ * row are a call, and so are those from there to the inside of the next row. */
+static void run_direct(const struct direct *direct, const struct conv_call *to, const struct conv_shape *shape,
+                       int32_t first, int32_t end)
+{
+    const struct inside inside = direct->inside;
+    const struct conv_shape rows = by_rows(direct->call->conv, *shape);
+    const int32_t wide = direct->call->conv->out_wide;
+    while (first < end) {
+        const int32_t x = first % wide, is_inside = x >= inside.first && x < inside.end;
+        int32_t next = first - x + (is_inside ? inside.end : x < inside.first ? inside.first : wide + inside.first);
+        next = !inside.end || next > end ? end : next;
+        direct->kernels->conv_forward(to->y, to->x, first, next - first, is_inside ? &rows : shape, to->panels,
+                                      to->bias, to->add, to->relu);
+        first = next;
+    }
+}
 
 static void direct_task(void *context, int32_t index, int32_t worker)
 {
@@ -162,9 +223,13 @@ static void direct_task(void *context, int32_t index, int32_t worker)
     shape.outs = conv_block(direct->kernels, direct->kernels->conv_vecs, shape.outs, direct->blocks, block, &out);
     const ptrdiff_t y = direct->first_image * shape.y_image + out;
     const ptrdiff_t w = (ptrdiff_t)shape.taps * shape.channels * out;
-    direct->kernels->conv_forward(call->y + y, call->x + direct->first_image, first, end - first, &shape,
-                                  call->panels + w, call->bias ? call->bias + out : NULL,
-                                  call->add ? call->add + y : NULL, call->relu);
+    const struct conv_call to = {.x = call->x + direct->first_image,
+                                 .panels = call->panels + w,
+                                 .bias = call->bias ? call->bias + out : NULL,
+                                 .add = call->add ? call->add + y : NULL,
+                                 .relu = call->relu,
+                                 .y = call->y + y};
+    run_direct(direct, &to, &shape, first, end);
 }
 
 /* Tasks share what is larger, weights or maps, and read all of the other; of few positions each would leave tiles half
@@ -190,7 +255,8 @@ void conv_run(const struct kernels *kernels, const struct conv_call *call, struc
     }
     struct direct direct = {.kernels = kernels,
                             .call = call,
-                            .shape = conv_direct_shape(conv, call->table, call->panels + panels_count(kernels, conv))};
+                            .shape = conv_direct_shape(conv, call->table, call->panels + panels_count(kernels, conv)),
+                            .inside = inside_of(conv)};
     const int32_t most_images = MOST_POSITIONS / pixels ? MOST_POSITIONS / pixels : 1;
     for (int32_t images; direct.first_image < call->images; direct.first_image += images) {
         images = call->images - direct.first_image < most_images ? call->images - direct.first_image : most_images;

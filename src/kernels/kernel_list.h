@@ -65,6 +65,9 @@ K(winograd_output, (float *y, struct map_part part, const float *points, ptrdiff
 /* Pooling over patches, with their gates:  y[c] = scale * sum over i of gates[i] * x[i * count + c]; gates NULL: 1 */
 K(gated_sum, (float *y, const float *x, const float *gates, float scale, int32_t rows, int32_t count))
 
+/* The largest of each channel:  y[c] = max over i of x[i * count + c]; of equals the first; rows are at least 1 */
+K(row_max, (float *y, const float *x, int32_t rows, int32_t count))
+
 /* y[i] = x[i] > 0 ? x[i] : 0, and NaN where x is NaN */
 K(relu, (float *y, const float *x, size_t count))
 

@@ -1,5 +1,5 @@
-/* Kernels over plain rows of floats: pooling with gates, batch norms, ReLU, axpy.  All are bound by memory, so none is
- * tiled. */
+/* Kernels over plain rows of floats: pooling with gates, maxima, batch norms, ReLU, axpy.  All are bound by memory, so
+ * none is tiled. */
 #include "tmpl.h"
 
 /* Rows are added in order, each lane on its own, and the scale is applied last. */
@@ -19,6 +19,24 @@ void KFN(gated_sum)(float *y, const float *x, const float *gates, float scale, i
         for (int32_t i = 0; i < rows; i++)
             sum = vf_fma(vf_set1(gates ? gates[i] : 1), vf_load_part(x + (ptrdiff_t)i * count + c, part), sum);
         vf_store_part(y + c, vf_mul(factor, sum), part);
+    }
+}
+
+void KFN(row_max)(float *y, const float *x, int32_t rows, int32_t count)
+{
+    int32_t c = 0;
+    for (; c + VF_LANES <= count; c += VF_LANES) {
+        vf most = vf_load(x + c);
+        for (int32_t i = 1; i < rows; i++)
+            most = vf_max(vf_load(x + (ptrdiff_t)i * count + c), most);
+        vf_store(y + c, most);
+    }
+    if (c < count) {
+        vf_part part = vf_part_of(count - c);
+        vf most = vf_load_part(x + c, part);
+        for (int32_t i = 1; i < rows; i++)
+            most = vf_max(vf_load_part(x + (ptrdiff_t)i * count + c, part), most);
+        vf_store_part(y + c, most, part);
     }
 }
 

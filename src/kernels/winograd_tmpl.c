@@ -84,7 +84,7 @@ INLINE void output_line(const int m, vf *d)
 
 /* ---- Pixels to points ---- */
 
-/* A vector of channels from c on. */
+/* A vector of channels: those of x from c on. */
 INLINE void input_vector(const int m, float *v, ptrdiff_t point_step, const float *const *x, ptrdiff_t c)
 {
     const int side = m + 2;
@@ -99,27 +99,26 @@ INLINE void input_vector(const int m, float *v, ptrdiff_t point_step, const floa
     }
     point_step = fresh(point_step);
     EACH (j, side) {
-        float *to = v + c + j * point_step;
+        float *to = v + j * point_step;
         input_line(m, column[j]);
         EACH (i, side)
             vf_store(to + i * side * point_step, column[j][i]);
     }
 }
 
+/* The last channels are moved to where a whole vector can be read: one copy of the arithmetic serves both. */
 INLINE void input_tile(const int m, float *v, ptrdiff_t point_step, const float *const *x, int32_t channels)
 {
-    int32_t c = 0;
-    for (; c + VF_LANES <= channels; c += VF_LANES)
-        input_vector(m, v, point_step, x, c);
-    if (c == channels)
-        return;
     float rest[MOST_SIDE * MOST_SIDE * VF_LANES];
-    const float *at[MOST_SIDE * MOST_SIDE];
-    for (int p = 0; p < (m + 2) * (m + 2); p++) {
-        vf_store(rest + p * VF_LANES, vf_load_part(x[p] + c, vf_part_of(channels - c)));
-        at[p] = rest + p * VF_LANES;
+    const float *moved[MOST_SIDE * MOST_SIDE];
+    for (int32_t c = 0; c < channels; c += VF_LANES) {
+        const int whole = c + VF_LANES <= channels;
+        for (int p = 0; p < (m + 2) * (m + 2) && !whole; p++) {
+            vf_store(rest + p * VF_LANES, vf_load_part(x[p] + c, vf_part_of(channels - c)));
+            moved[p] = rest + p * VF_LANES;
+        }
+        input_vector(m, v + c, point_step, whole ? x : moved, whole ? c : 0);
     }
-    input_vector(m, v + c, point_step, at, 0);
 }
 
 void KFN(winograd_input)(float *v, ptrdiff_t point_step, const float *const *x, int32_t m, int32_t channels)
@@ -248,28 +247,27 @@ INLINE void output_vector(const int m, float *y, ptrdiff_t y_row, ptrdiff_t y_pi
     }
 }
 
+/* What is not whole goes through a tile that is: one copy of the arithmetic serves both. */
 INLINE void output_tile(const int m, float *y, struct map_part y_part, const float *points, ptrdiff_t point_step,
                         const float *bias, const float *add, int32_t relu, int32_t outs)
 {
     const int32_t high = y_part.high < m ? y_part.high : m, wide = y_part.wide < m ? y_part.wide : m;
+    float edge[MOST_M * MOST_M * VF_LANES] = {0};
     for (int32_t o = 0; o < outs; o += VF_LANES) {
         const int32_t rest = outs - o < VF_LANES ? outs - o : VF_LANES;
         const vf_part part = vf_part_of(rest);
+        const int whole = high == m && wide == m && rest == VF_LANES;
         vf added = bias ? vf_load_part(bias + o, part) : vf_set1(0);
-        if (high == m && wide == m && rest == VF_LANES) {
-            output_vector(m, y + o, y_part.row, y_part.pixel, points + o, point_step, added, add ? add + o : NULL,
-                          relu);
-            continue;
-        }
-        float whole[MOST_M * MOST_M * VF_LANES] = {0};
-        for (int32_t i = 0; i < high && add; i++)
+        float *to = whole ? y + o : edge;
+        ptrdiff_t row = whole ? y_part.row : m * VF_LANES, pixel = whole ? y_part.pixel : VF_LANES;
+        for (int32_t i = 0; i < high && add && !whole; i++)
             for (int32_t j = 0; j < wide; j++)
-                vf_store(whole + (i * m + j) * VF_LANES,
+                vf_store(edge + (i * m + j) * VF_LANES,
                          vf_load_part(add + i * y_part.row + j * y_part.pixel + o, part));
-        output_vector(m, whole, m * VF_LANES, VF_LANES, points + o, point_step, added, add ? whole : NULL, relu);
-        for (int32_t i = 0; i < high; i++)
+        output_vector(m, to, row, pixel, points + o, point_step, added, !add ? NULL : whole ? add + o : edge, relu);
+        for (int32_t i = 0; i < high && !whole; i++)
             for (int32_t j = 0; j < wide; j++)
-                vf_store_part(y + i * y_part.row + j * y_part.pixel + o, vf_load(whole + (i * m + j) * VF_LANES), part);
+                vf_store_part(y + i * y_part.row + j * y_part.pixel + o, vf_load(edge + (i * m + j) * VF_LANES), part);
     }
 }
 

@@ -214,6 +214,15 @@ static void forward_pool(pmoe_run *run, int32_t at, int32_t images)
         run->model->kernels->gated_sum(out, from, NULL, scale, in.a * in.b, in.c);
 }
 
+static void forward_max_pool(pmoe_run *run, int32_t at, int32_t images)
+{
+    struct shape in = graph_input_shape(&run->model->graph, at);
+    const float *from = run_input(run, at);
+    float *out = run_output(run, at);
+    for (int32_t i = 0; i < images; i++, from += in.a * in.b * in.c, out += in.c)
+        run->model->kernels->row_max(out, from, in.a * in.b, in.c);
+}
+
 /* ---- Routing ---- */
 
 /* Scores come from the kernel by patch, [n][k]; everyone after wants them by expert. */
@@ -430,6 +439,7 @@ static void forward_whole(pmoe_run *run, int32_t at, int32_t images)
     case LAYER_ADD: forward_add(run, at, images); break;
     case LAYER_RELU: forward_relu(run, at, images); break;
     case LAYER_AVG_POOL: forward_pool(run, at, images); break;
+    case LAYER_MAX_POOL: forward_max_pool(run, at, images); break;
     default: break; /* routers, groups and mixtures are not inside of experts */
     }
 }

@@ -10,6 +10,7 @@ const char *layer_type_name(enum layer_type type)
     case LAYER_RELU: return "relu";
     case LAYER_ADD: return "add";
     case LAYER_AVG_POOL: return "avg_pool";
+    case LAYER_MAX_POOL: return "max_pool";
     case LAYER_LINEAR: return "linear";
     case LAYER_PATCH_ROUTER: return "patch_router";
     case LAYER_EXPERT_GROUP: return "expert_group";
@@ -106,6 +107,7 @@ int64_t layer_multiply_adds(const struct graph *graph, int32_t layer)
     case LAYER_RELU:
     case LAYER_ADD:
     case LAYER_AVG_POOL:
+    case LAYER_MAX_POOL:
     case LAYER_EXPERT_GROUP:
     case LAYER_MIXTURE: break;
     }

@@ -64,6 +64,7 @@ enum layer_type {
     LAYER_RELU,
     LAYER_ADD,           /* two maps or vectors of one shape */
     LAYER_AVG_POOL,      /* over the pixels of a map, or per expert over its kept patches; output vector */
+    LAYER_MAX_POOL,      /* the largest of each channel over the pixels of a map; output vector */
     LAYER_LINEAR,        /* of a vector, or of a map of one pixel */
     LAYER_PATCH_ROUTER,  /* scores [experts][n]: one linear kernel of patch size an expert (g of A1) */
     LAYER_EXPERT_GROUP,  /* top-l, gates, experts on the kept patches; output [experts][kept][c], times G */

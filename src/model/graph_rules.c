@@ -142,6 +142,16 @@ static pmoe_status read_avg_pool(struct reader *r, json_node node)
     return PMOE_OK;
 }
 
+static pmoe_status read_max_pool(struct reader *r, json_node node)
+{
+    (void)node;
+    struct shape in = input_of(r);
+    if (in.kind != SHAPE_MAP)
+        return wrong_input(r, "a map");
+    reader_layer(r)->shape = (struct shape){SHAPE_VECTOR, 1, 1, in.c};
+    return PMOE_OK;
+}
+
 static pmoe_status read_linear(struct reader *r, json_node node)
 {
     struct layer *layer = reader_layer(r);
@@ -322,6 +332,7 @@ static const struct {
     [LAYER_RELU] = {read_relu, 0, {"name", "type", "input"}},
     [LAYER_ADD] = {read_add, 0, {"name", "type", "input", "with"}},
     [LAYER_AVG_POOL] = {read_avg_pool, 0, {"name", "type", "input", "divisor"}},
+    [LAYER_MAX_POOL] = {read_max_pool, 0, {"name", "type", "input"}},
     [LAYER_LINEAR] = {read_linear, 0, {"name", "type", "input", "outputs", "bias"}},
     [LAYER_PATCH_ROUTER] = {read_patch_router, 1, {"name", "type", "input", "patch", "experts"}},
     [LAYER_EXPERT_GROUP] = {read_expert_group,

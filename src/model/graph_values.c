@@ -39,7 +39,7 @@ pmoe_status reader_keys(const struct reader *r, json_node object, const char *co
         int known = 0;
         for (const char *const *k = keys; *k && !known; k++)
             known = json_member(&r->json, object, *k) == json_value(&r->json, key);
-        char list[112];
+        char list[144];
         if (!known)
             return fail(r->error, PMOE_E_FORMAT, "%s: unknown key \"%s\", expected %s", r->place,
                         json_quote(&r->json, key).text, listed(keys, list, sizeof list));
@@ -95,7 +95,7 @@ pmoe_status reader_flag(const struct reader *r, json_node object, const char *ke
 pmoe_status reader_choice(const struct reader *r, json_node object, const char *key, int optional,
                           const char *const *choices, int32_t *choice)
 {
-    char name[LABEL_BYTES], text[GRAPH_NAME_BYTES], list[112];
+    char name[LABEL_BYTES], text[GRAPH_NAME_BYTES], list[144];
     json_node node = json_member(&r->json, object, key);
     *choice = 0;
     label(r, key, name);

@@ -67,7 +67,8 @@ static void write_layer(struct json_writer *writer, const struct graph *graph, i
         write_bias(writer, layer);
         break;
     case LAYER_BATCH_NORM: json_add_number(writer, "epsilon", (double)layer->epsilon, 9); break;
-    case LAYER_RELU: break;
+    case LAYER_RELU:
+    case LAYER_MAX_POOL: break;
     case LAYER_ADD: json_add_text(writer, "with", name_of(graph, at, layer->with)); break;
     case LAYER_AVG_POOL: json_add_text(writer, "divisor", pool_divisor_name(layer->divisor)); break;
     case LAYER_LINEAR:

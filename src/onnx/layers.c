@@ -117,7 +117,8 @@ static void add_pool(struct onnx *onnx, int32_t at, const struct onnx_place *pla
         return;
     }
     struct onnx_name map = onnx_name("%s/map", out.text);
-    onnx_op(onnx, "GlobalAveragePool", map.text, input.text, NULL);
+    int is_max = onnx->graph->layer[at].type == LAYER_MAX_POOL;
+    onnx_op(onnx, is_max ? "GlobalMaxPool" : "GlobalAveragePool", map.text, input.text, NULL);
     onnx_reshape(onnx, out.text, map.text, 2, (const int64_t[]){-1, in.c});
 }
 
@@ -134,7 +135,8 @@ void onnx_layer(struct onnx *onnx, int32_t layer, const struct onnx_place *place
         onnx_op(onnx, "Add", out.text, onnx_layer_input(onnx, layer, place).text,
                 onnx_value(onnx, at->with, place).text);
         break;
-    case LAYER_AVG_POOL: add_pool(onnx, layer, place); break;
+    case LAYER_AVG_POOL:
+    case LAYER_MAX_POOL: add_pool(onnx, layer, place); break;
     case LAYER_LINEAR: add_linear(onnx, layer, place); break;
     case LAYER_PATCH_ROUTER: onnx_patch_router(onnx, layer); break;
     case LAYER_EXPERT_GROUP: onnx_group(onnx, layer); break;

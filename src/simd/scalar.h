@@ -106,6 +106,14 @@ static inline vf vf_relu(vf a)
         {a.v[0] <= 0 ? 0 : a.v[0], a.v[1] <= 0 ? 0 : a.v[1], a.v[2] <= 0 ? 0 : a.v[2], a.v[3] <= 0 ? 0 : a.v[3]}};
 }
 
+/* a > b or a is NaN ? a : b, so NaN wins and of equals b does, -0 and 0 among them. */
+static inline vf vf_max(vf a, vf b)
+{
+    for (int i = 0; i < VF_LANES; i++)
+        b.v[i] = a.v[i] > b.v[i] || a.v[i] != a.v[i] ? a.v[i] : b.v[i];
+    return b;
+}
+
 /* Lanes n .. VF_LANES - 1 of a, then lanes 0 .. n - 1 of b; n a constant multiple of 4 below VF_LANES. */
 static inline vf vf_slide(vf a, vf b, const int n)
 {

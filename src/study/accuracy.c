@@ -156,9 +156,10 @@ static pmoe_status check_job(const struct accuracy_job *job, struct source *sour
                     info->classes);
     if (job->set == PMOE_CIFAR10)
         info->experts = info->kept = 0;
-    if (info->experts && info->patches_high * info->patches_wide != PMOE_CELLS)
+    int32_t grid = pmoe_set_grid(job->set);
+    if (info->experts && info->patches_high * info->patches_wide != grid * grid)
         return fail(error, PMOE_E_ARGUMENT, "model \"%s\": boards have %d cells, it routes %d patches", info->name,
-                    PMOE_CELLS, info->patches_high * info->patches_wide);
+                    grid * grid, info->patches_high * info->patches_wide);
     if (job->boards < 1)
         return fail(error, PMOE_E_ARGUMENT, "expected at least one sample, found %d", job->boards);
     if (source->count && job->boards > source->count)

@@ -248,6 +248,23 @@ static void backward_pool(struct lane *lane, int32_t at)
         backward_map_pool(lane, at, scale);
 }
 
+/* To the pixel that was the largest of its channel, of equals the first. */
+static void backward_max_pool(struct lane *lane, int32_t at)
+{
+    const struct graph *graph = &lane->run->model->graph;
+    struct shape in = graph_input_shape(graph, at);
+    const float *x = run_input(lane->run, at), *y = run_output(lane->run, at), *dy = lane_doutput(lane, at);
+    float *dx = add_to_gradient(lane, at, graph->layer[at].input);
+    size_t map = (size_t)(in.a * in.b) * (size_t)in.c;
+    for (int32_t i = 0; dx && i < lane->count; i++, x += map, dx += map, y += in.c, dy += in.c)
+        for (size_t c = 0; c < (size_t)in.c; c++)
+            for (size_t p = c; p < map; p += (size_t)in.c)
+                if (x[p] == y[c]) {
+                    dx[p] += dy[c];
+                    break;
+                }
+}
+
 /* ---- All of them ---- */
 
 void backward_layer(struct lane *lane, int32_t at)
@@ -260,6 +277,7 @@ void backward_layer(struct lane *lane, int32_t at)
     case LAYER_RELU: backward_relu(lane, at); break;
     case LAYER_ADD: backward_add(lane, at); break;
     case LAYER_AVG_POOL: backward_pool(lane, at); break;
+    case LAYER_MAX_POOL: backward_max_pool(lane, at); break;
     case LAYER_PATCH_ROUTER: backward_patch_router(lane, at); break;
     case LAYER_SAMPLE_ROUTER: backward_sample_router(lane, at); break;
     case LAYER_EXPERT_GROUP: backward_group(lane, at); break;

@@ -438,6 +438,28 @@ static void oracle_pool(struct oracle *oracle, int32_t at)
     }
 }
 
+/* The largest of each channel; what rounding does to it is what it does at most to one that might be the largest. */
+static void oracle_max_pool(struct oracle *oracle, int32_t at)
+{
+    struct shape in = graph_input_shape(oracle->graph, at);
+    size_t count = (size_t)shape_count(in), step = (size_t)in.c;
+    const struct number *x = layer_input(oracle, at);
+    for (size_t c = 0; c < step; c++) {
+        double surely = -INFINITY;
+        struct number most = {-INFINITY, 0, 0};
+        for (size_t i = c; i < count; i += step) {
+            surely = fmax(surely, x[i].value - x[i].bound);
+            most.value = fmax(most.value, x[i].value);
+        }
+        for (size_t i = c; i < count; i += step)
+            if (x[i].value + x[i].bound >= surely) {
+                most.bound = fmax(most.bound, x[i].bound);
+                most.variance = fmax(most.variance, x[i].variance);
+            }
+        store(oracle, at, c, most, 0);
+    }
+}
+
 static void oracle_linear(struct oracle *oracle, int32_t at)
 {
     const struct layer *layer = &oracle->graph->layer[at];
@@ -466,6 +488,7 @@ static void oracle_whole(struct oracle *oracle, int32_t at)
     case LAYER_RELU: oracle_relu(oracle, at); break;
     case LAYER_ADD: oracle_add(oracle, at); break;
     case LAYER_AVG_POOL: oracle_pool(oracle, at); break;
+    case LAYER_MAX_POOL: oracle_max_pool(oracle, at); break;
     case LAYER_LINEAR: oracle_linear(oracle, at); break;
     case LAYER_PATCH_ROUTER: oracle_router(oracle, at); break;
     case LAYER_EXPERT_GROUP: oracle_group(oracle, at); break;

@@ -2,158 +2,23 @@
 
 #include "../base/error.h"
 #include "../base/random.h"
-#include "../data/source.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-enum { RECIPE_TEXT_BYTES = 16384 };
-
-/* Of a normalisation, whose variance is known: as good as none. */
-static const double NORMALISE_EPSILON = 1e-12;
-
-/* Paper 1's MNIST settings (papers A2 and B1; the code's where text and code differ: pooling by n, output +1 / -1 of
- * the separate model), and ours for ten classes. */
-static const pmoe_recipe recipes[] = {
-    {.name = "mosaic-cnn",
-     .kind = PMOE_CNN,
-     .set = PMOE_MOSAIC,
-     .filters = 40,
-     .divisor = "n",
-     .samples = 1000,
-     .batch = 20,
-     .epochs = 150,
-     .rate = 0.2f,
-     .rate_end = 0.2f,
-     .expert_std = 0.1f,
-     .optimizer = "sgd",
-     .output = "normal",
-     .seed = 1},
-    {.name = "mosaic-separate",
-     .kind = PMOE_SEPARATE,
-     .set = PMOE_MOSAIC,
-     .filters = 40,
-     .experts = 2,
-     .kept = 2,
-     .divisor = "n",
-     .samples = 1000,
-     .batch = 20,
-     .epochs = 150,
-     .rate = 0.2f,
-     .rate_end = 0.2f,
-     .router_epochs = 100,
-     .router_rate = 0.1f,
-     .expert_std = 0.1f,
-     .router_std = 0.1f,
-     .optimizer = "sgd",
-     .output = "sign",
-     .seed = 1},
-    {.name = "mosaic-joint",
-     .kind = PMOE_JOINT,
-     .set = PMOE_MOSAIC,
-     .filters = 40,
-     .experts = 8,
-     .kept = 6,
-     .gate = "topl_softmax",
-     .divisor = "n",
-     .samples = 1000,
-     .batch = 20,
-     .epochs = 150,
-     .rate = 0.2f,
-     .rate_end = 0.2f,
-     .expert_std = 0.01f,
-     .router_std = 1e-4f,
-     .optimizer = "sgd",
-     .output = "normal",
-     .seed = 1},
-    {.name = "mosaic10-cnn",
-     .kind = PMOE_CNN,
-     .set = PMOE_MOSAIC10,
-     .filters = 640,
-     .bias = 1,
-     .divisor = "n",
-     .samples = 16000,
-     .fresh = 1,
-     .shift = 1,
-     .batch = 64,
-     .epochs = 36,
-     .optimizer = "adam",
-     .rate = 0.004f,
-     .rate_end = 0.00005f,
-     .expert_std = 0.02f,
-     .output = "trained",
-     .seed = 1},
-    {.name = "mosaic10-pmoe",
-     .kind = PMOE_JOINT,
-     .set = PMOE_MOSAIC10,
-     .filters = 640,
-     .bias = 1,
-     .experts = 20,
-     .kept = 2,
-     .gate = "topl_softmax",
-     .divisor = "l",
-     .samples = 16000,
-     .fresh = 1,
-     .shift = 1,
-     .batch = 64,
-     .epochs = 36,
-     .optimizer = "adam",
-     .rate = 0.004f,
-     .rate_end = 0.00005f,
-     .expert_std = 0.02f,
-     .router_std = 0.01f,
-     .output = "trained",
-     .seed = 1},
-    {.name = "cifar-wrn",
-     .kind = PMOE_WRN,
-     .set = PMOE_CIFAR10,
-     .depth = 10,
-     .widen = 2,
-     .divisor = "n",
-     .samples = 50000,
-     .shift = 4,
-     .flip = 1,
-     .batch = 128,
-     .epochs = 60,
-     .optimizer = "sgd",
-     .momentum = 0.9f,
-     .nesterov = 1,
-     .decay = 5e-4f,
-     .schedule = "one_cycle",
-     .rate = 0.2f,
-     .rate_end = 0,
-     .output = "trained",
-     .seed = 1},
-};
-
-int pmoe_recipe_count(void)
+static int is_soft(const pmoe_recipe *recipe)
 {
-    return (int)(sizeof recipes / sizeof *recipes);
-}
-
-const pmoe_recipe *pmoe_recipe_at(int index)
-{
-    return index >= 0 && index < pmoe_recipe_count() ? &recipes[index] : NULL;
-}
-
-const pmoe_recipe *pmoe_recipe_find(const char *name)
-{
-    for (int i = 0; i < pmoe_recipe_count(); i++)
-        if (strcmp(recipes[i].name, name) == 0)
-            return &recipes[i];
-    return NULL;
-}
-
-const char *model_kind_name(pmoe_model_kind kind)
-{
-    static const char *const names[] = {"cnn", "separate", "joint", "wrn"};
-    return names[kind];
+    return recipe->kind == PMOE_JOINT || recipe->kind == PMOE_DEEP;
 }
 
 static int has_experts(const pmoe_recipe *recipe)
 {
-    return recipe->kind == PMOE_SEPARATE || recipe->kind == PMOE_JOINT;
+    return recipe->kind == PMOE_SEPARATE || is_soft(recipe);
+}
+
+static int has_stages(const pmoe_recipe *recipe)
+{
+    return recipe->kind == PMOE_DEEP || recipe->kind == PMOE_STAGES;
 }
 
 /* ---- Checking ---- */
@@ -185,7 +50,7 @@ static pmoe_status check_words(const pmoe_recipe *recipe, pmoe_error *error)
     if (!is_one_of(recipe->divisor, "n", "l", "l"))
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": divisor is \"%.31s\", expected \"n\" or \"l\"",
                     recipe->name, recipe->divisor ? recipe->divisor : "");
-    if (recipe->kind == PMOE_JOINT && !is_one_of(recipe->gate, "topl_softmax", "softmax_topl", "softmax_topl"))
+    if (is_soft(recipe) && !is_one_of(recipe->gate, "topl_softmax", "softmax_topl", "softmax_topl"))
         return fail(error, PMOE_E_ARGUMENT,
                     "recipe \"%.31s\": gate is \"%.31s\", expected \"topl_softmax\" or \"softmax_topl\"", recipe->name,
                     recipe->gate ? recipe->gate : "");
@@ -213,9 +78,10 @@ static pmoe_status check_set(const pmoe_recipe *recipe, pmoe_error *error)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": there is no set number %d", recipe->name,
                     (int)recipe->set);
     int photos = recipe->set == PMOE_CIFAR10;
-    if ((recipe->kind == PMOE_WRN) != photos)
+    if (!has_stages(recipe) && (recipe->kind == PMOE_WRN) != photos)
         return fail(error, PMOE_E_ARGUMENT,
-                    "recipe \"%.31s\": the set is %s; residual networks are for photographs, all others for boards",
+                    "recipe \"%.31s\": the set is %s; residual networks are for photographs, layers of one patch for "
+                    "boards, deep ones for both",
                     recipe->name, pmoe_set_name(recipe->set));
     if (recipe->smoothing > 0 && pmoe_set_classes(recipe->set) == 2)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": smoothing is for more classes than 2", recipe->name);
@@ -233,8 +99,10 @@ static pmoe_status check_experts(const pmoe_recipe *recipe, pmoe_error *error)
     if (!has_experts(recipe))
         return PMOE_OK;
     TRY(check_range(recipe, "experts", recipe->experts, 1, GRAPH_MAX_EXPERTS, error));
-    TRY(check_range(recipe, "kept", recipe->kept, 1, PMOE_CELLS, error));
-    if (recipe->filters % recipe->experts)
+    int32_t grid = pmoe_set_grid(recipe->set); /* how many patches a deep one has, its graph says */
+    TRY(check_range(recipe, "kept", recipe->kept, 1, recipe->kind == PMOE_DEEP ? GRAPH_MAX_PATCHES : grid * grid,
+                    error));
+    if (recipe->kind != PMOE_DEEP && recipe->filters % recipe->experts)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": %d filters do not divide among %d experts", recipe->name,
                     (int)recipe->filters, (int)recipe->experts);
     /* Appendix M: routers are trained in pairs of classes, one a class. */
@@ -256,13 +124,38 @@ static pmoe_status check_wrn(const pmoe_recipe *recipe, pmoe_error *error)
     return PMOE_OK;
 }
 
+static pmoe_status check_stages(const pmoe_recipe *recipe, const char *field, const char *text, pmoe_error *error)
+{
+    struct stage stages[RECIPE_MAX_STAGES];
+    if (recipe_stages(text, stages))
+        return PMOE_OK;
+    return fail(
+        error, PMOE_E_ARGUMENT,
+        "recipe \"%.31s\": %s is \"%.63s\", expected 1 to %d convolutions' filters, kernel and stride, \"16x5/4,32\"",
+        recipe->name, field, text ? text : "", RECIPE_MAX_STAGES);
+}
+
+static pmoe_status check_deep(const pmoe_recipe *recipe, pmoe_error *error)
+{
+    TRY(check_stages(recipe, "stem", recipe->stem, error));
+    TRY(check_stages(recipe, "stages", recipe->stages, error));
+    if (recipe->kind == PMOE_DEEP)
+        TRY(check_range(recipe, "patch", recipe->patch, 1, GRAPH_MAX_SIDE, error));
+    if (!is_one_of(recipe->pooling, "avg", "max", "max"))
+        return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": pooling is \"%.31s\", expected \"avg\" or \"max\"",
+                    recipe->name, recipe->pooling ? recipe->pooling : "");
+    return PMOE_OK;
+}
+
 pmoe_status recipe_check(const pmoe_recipe *recipe, pmoe_error *error)
 {
-    if (recipe->kind < PMOE_CNN || recipe->kind > PMOE_WRN)
+    if (recipe->kind < PMOE_CNN || recipe->kind > PMOE_STAGES)
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": there is no kind number %d", recipe->name,
                     (int)recipe->kind);
     if (recipe->kind == PMOE_WRN)
         TRY(check_wrn(recipe, error));
+    else if (has_stages(recipe))
+        TRY(check_deep(recipe, error));
     else
         TRY(check_range(recipe, "filters", recipe->filters, 1, GRAPH_MAX_CHANNELS, error));
     TRY(check_range(recipe, "samples", recipe->samples, 1, 100000000, error));
@@ -285,184 +178,6 @@ pmoe_status recipe_check(const pmoe_recipe *recipe, pmoe_error *error)
                     recipe->optimizer);
     TRY(check_set(recipe, error));
     return check_experts(recipe, error);
-}
-
-/* ---- The layer list ---- */
-
-static void write_layer(struct json_writer *json, const char *name, const char *type)
-{
-    json_open_object(json, NULL);
-    if (name)
-        json_add_text(json, "name", name);
-    json_add_text(json, "type", type);
-}
-
-static void write_bias(struct json_writer *json, const pmoe_recipe *recipe)
-{
-    if (recipe->bias)
-        json_add_bool(json, "bias", 1);
-}
-
-static void write_cnn(struct json_writer *json, const pmoe_recipe *recipe)
-{
-    write_layer(json, "conv", "patch_conv");
-    json_add_int(json, "patch", PMOE_CELL);
-    json_add_int(json, "filters", recipe->filters);
-    write_bias(json, recipe);
-    json_close_object(json);
-    write_layer(json, "relu", "relu");
-    json_close_object(json);
-}
-
-static void write_experts(struct json_writer *json, const pmoe_recipe *recipe)
-{
-    write_layer(json, "router", "patch_router");
-    json_add_int(json, "patch", PMOE_CELL);
-    json_add_int(json, "experts", recipe->experts);
-    json_close_object(json);
-    write_layer(json, "experts", "expert_group");
-    json_add_text(json, "input", "image");
-    json_add_text(json, "router", "router");
-    json_add_int(json, "kept", recipe->kept);
-    json_add_text(json, "gate", recipe->kind == PMOE_SEPARATE ? "hard" : recipe->gate);
-    json_open_array(json, "expert");
-    write_layer(json, NULL, "patch_conv");
-    json_add_int(json, "patch", PMOE_CELL);
-    json_add_int(json, "filters", recipe->filters / recipe->experts);
-    write_bias(json, recipe);
-    json_close_object(json);
-    write_layer(json, NULL, "relu");
-    json_close_object(json);
-    json_close_array(json);
-    json_close_object(json);
-}
-
-/* What a layer reads if it is not the one before it. */
-static void write_input(struct json_writer *json, const char *input)
-{
-    if (input)
-        json_add_text(json, "input", input);
-}
-
-static void write_plain(struct json_writer *json, const char *name, const char *type, const char *input)
-{
-    write_layer(json, name, type);
-    write_input(json, input);
-    json_close_object(json);
-}
-
-static void write_conv(struct json_writer *json, const pmoe_recipe *recipe, const char *name, const char *input,
-                       int32_t kernel, int32_t stride, int32_t filters)
-{
-    write_layer(json, name, "conv");
-    write_input(json, input);
-    json_add_int(json, "kernel", kernel);
-    json_add_int(json, "stride", stride);
-    json_add_int(json, "padding", kernel / 2);
-    json_add_int(json, "filters", filters);
-    write_bias(json, recipe);
-    json_close_object(json);
-}
-
-/* One name of a block's layers. */
-struct layer_name {
-    char text[GRAPH_NAME_BYTES];
-};
-
-static struct layer_name block_layer(int32_t group, int32_t block, const char *layer)
-{
-    struct layer_name name;
-    snprintf(name.text, sizeof name.text, "group%d.%d.%s", (int)group + 1, (int)block + 1, layer);
-    return name;
-}
-
-/* norm, ReLU, 3x3, norm, ReLU, 3x3, and the block's input added; where the shape changes, a 1x1 of that input, not
- * normalised (paper 1's code). */
-static void write_block(struct json_writer *json, const pmoe_recipe *recipe, int32_t group, int32_t block,
-                        int32_t channels, const char *input)
-{
-    int32_t stride = group > 0 && block == 0 ? 2 : 1, filters = (16 << group) * recipe->widen;
-    struct layer_name skip = block_layer(group, block, "skip");
-    int changes = stride != 1 || channels != filters;
-    if (changes)
-        write_conv(json, recipe, skip.text, input, 1, stride, filters);
-    write_plain(json, block_layer(group, block, "norm1").text, "batch_norm", input);
-    write_plain(json, block_layer(group, block, "relu1").text, "relu", NULL);
-    write_conv(json, recipe, block_layer(group, block, "conv1").text, NULL, 3, stride, filters);
-    write_plain(json, block_layer(group, block, "norm2").text, "batch_norm", NULL);
-    write_plain(json, block_layer(group, block, "relu2").text, "relu", NULL);
-    write_conv(json, recipe, block_layer(group, block, "conv2").text, NULL, 3, 1, filters);
-    write_layer(json, block_layer(group, block, "sum").text, "add");
-    json_add_text(json, "with", changes ? skip.text : input);
-    json_close_object(json);
-}
-
-/* Zagoruyko and Komodakis 2016, table 1, behind the set's normalisation. */
-static void write_wrn(struct json_writer *json, const pmoe_recipe *recipe)
-{
-    struct layer_name input = {"stem"};
-    int32_t channels = 16;
-    write_layer(json, "normalise", "batch_norm");
-    json_add_number(json, "epsilon", NORMALISE_EPSILON, 9);
-    json_close_object(json);
-    write_conv(json, recipe, input.text, NULL, 3, 1, channels);
-    for (int32_t group = 0; group < 3; group++)
-        for (int32_t block = 0; block < (recipe->depth - 4) / 6; block++) {
-            write_block(json, recipe, group, block, channels, input.text);
-            input = block_layer(group, block, "sum");
-            channels = (16 << group) * recipe->widen;
-        }
-    write_plain(json, "norm", "batch_norm", NULL);
-    write_plain(json, "relu", "relu", NULL);
-}
-
-static size_t write_graph(const pmoe_recipe *recipe, char *text, size_t capacity)
-{
-    int32_t classes = pmoe_set_classes(recipe->set);
-    struct json_writer json;
-    json_begin(&json, text, capacity);
-    json_open_object(&json, NULL);
-    json_add_int(&json, "version", GRAPH_VERSION);
-    json_add_text(&json, "name", recipe->name);
-    json_open_object(&json, "input");
-    struct source shape = source_shape(recipe->set);
-    json_add_int(&json, "height", shape.height);
-    json_add_int(&json, "width", shape.width);
-    json_add_int(&json, "channels", shape.channels);
-    json_close_object(&json);
-    json_open_array(&json, "classes");
-    for (int32_t c = 0; c < classes; c++)
-        json_add_text(&json, NULL, pmoe_set_class(recipe->set, c));
-    json_close_array(&json);
-    json_open_array(&json, "layers");
-    if (recipe->kind == PMOE_CNN)
-        write_cnn(&json, recipe);
-    else if (recipe->kind == PMOE_WRN)
-        write_wrn(&json, recipe);
-    else
-        write_experts(&json, recipe);
-    write_layer(&json, "pool", "avg_pool");
-    json_add_text(&json, "divisor", recipe->divisor);
-    json_close_object(&json);
-    write_layer(&json, "out", "linear");
-    json_add_int(&json, "outputs", classes == 2 ? 1 : classes);
-    if (recipe->kind == PMOE_WRN)
-        json_add_bool(&json, "bias", 1);
-    json_close_object(&json);
-    json_close_array(&json);
-    json_close_object(&json);
-    return json.length;
-}
-
-pmoe_status recipe_graph(const pmoe_recipe *recipe, const pmoe_allocator *scratch, struct graph *graph,
-                         pmoe_error *error)
-{
-    TRY(recipe_check(recipe, error));
-    char text[RECIPE_TEXT_BYTES];
-    size_t length = write_graph(recipe, text, sizeof text);
-    if (length >= sizeof text)
-        return fail(error, PMOE_E_LIMIT, "recipe: its name is too long");
-    return graph_read(text, length, scratch, graph, error);
 }
 
 /* ---- Weights ---- */
@@ -488,6 +203,13 @@ static void init_norm(const struct graph *graph, int32_t tensor, float *values)
                                                 : 0;
 }
 
+/* He et al. 2015: the variance of a ReLU's input stays that of the layer before.  dims end in [c][kernel][kernel]. */
+static float conv_std(const struct tensor *row)
+{
+    const int64_t *dims = row->dims + row->rank - 3;
+    return sqrtf(2 / (float)(dims[0] * dims[1] * dims[2]));
+}
+
 void recipe_init(const pmoe_recipe *recipe, const struct graph *graph, int32_t tensor, float *values)
 {
     const struct tensor *row = &graph->tensor[tensor];
@@ -503,9 +225,7 @@ void recipe_init(const pmoe_recipe *recipe, const struct graph *graph, int32_t t
     switch (graph->layer[row->layer].type) {
     case LAYER_PATCH_CONV: init_normal(&random, recipe->expert_std, values, row->count); return;
     case LAYER_PATCH_ROUTER: init_normal(&random, recipe->router_std, values, row->count); return;
-    case LAYER_CONV:
-        init_normal(&random, sqrtf(2 * (float)row->dims[0] / (float)row->count), values, row->count);
-        return;
+    case LAYER_CONV: init_normal(&random, conv_std(row), values, row->count); return;
     default: break;
     }
     if (strcmp(recipe->output, "sign") == 0) {
@@ -521,7 +241,7 @@ void recipe_init(const pmoe_recipe *recipe, const struct graph *graph, int32_t t
 int recipe_trains(const pmoe_recipe *recipe, const struct graph *graph, int32_t tensor)
 {
     switch (graph->layer[graph->tensor[tensor].layer].type) {
-    case LAYER_PATCH_ROUTER: return recipe->kind == PMOE_JOINT;
+    case LAYER_PATCH_ROUTER: return is_soft(recipe);
     case LAYER_BATCH_NORM: return graph->layer[graph->tensor[tensor].layer].input != GRAPH_IMAGE;
     case LAYER_LINEAR: return strcmp(recipe->output, "trained") == 0;
     default: return 1;
@@ -539,6 +259,13 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
     if (recipe->kind == PMOE_WRN) {
         json_add_int(&json, "depth", recipe->depth);
         json_add_int(&json, "widen", recipe->widen);
+    } else if (has_stages(recipe)) {
+        json_add_text(&json, "stem", recipe->stem);
+        if (recipe->kind == PMOE_DEEP)
+            json_add_int(&json, "patch", recipe->patch);
+        json_add_text(&json, "stages", recipe->stages);
+        json_add_text(&json, "pooling", recipe->pooling);
+        json_add_bool(&json, "norm", recipe->norm);
     } else {
         json_add_int(&json, "filters", recipe->filters);
     }
@@ -549,7 +276,7 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
         json_add_int(&json, "kept", recipe->kept);
         json_add_number(&json, "router_std", (double)recipe->router_std, 9);
     }
-    if (recipe->kind == PMOE_JOINT)
+    if (is_soft(recipe))
         json_add_text(&json, "gate", recipe->gate);
     if (recipe->kind == PMOE_SEPARATE) {
         json_add_int(&json, "router_epochs", recipe->router_epochs);

@@ -4,6 +4,16 @@
 
 #include "../model/graph.h"
 
+/* One convolution of a stem or of stages. */
+struct stage {
+    int32_t filters, kernel, stride;
+};
+
+enum { RECIPE_MAX_STAGES = 8, RECIPE_STAGES_BYTES = 64 };
+
+/* "16x5/4,32" as {16, 5, 4}, {32, 3, 1}: how many; 0 if the text is no such list, NULL or RECIPE_STAGES_BYTES long. */
+int32_t recipe_stages(const char *text, struct stage stages[RECIPE_MAX_STAGES]);
+
 /* Is every field in range and do they fit each other?  Names the field, what was expected and what was found. */
 PMOE_MUST_USE pmoe_status recipe_check(const pmoe_recipe *recipe, pmoe_error *error);
 

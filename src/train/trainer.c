@@ -112,23 +112,26 @@ void trainer_pack(pmoe_trainer *trainer)
     pool_run(trainer->pool, trainer->graph->layers, pack_layer, trainer);
 }
 
+/* A copy of the word, if there is one; the trainer's memory was all zeros. */
+static const char *keep_word(char *copy, size_t bytes, const char *word)
+{
+    return word ? strncpy(copy, word, bytes - 1) : NULL;
+}
+
 static void keep_recipe(pmoe_trainer *trainer, const pmoe_recipe *recipe)
 {
     trainer->recipe = *recipe;
-    strncpy(trainer->name, recipe->name, sizeof trainer->name - 1);
-    strncpy(trainer->gate, recipe->gate ? recipe->gate : "", sizeof trainer->gate - 1);
-    strncpy(trainer->divisor, recipe->divisor, sizeof trainer->divisor - 1);
-    strncpy(trainer->output, recipe->output, sizeof trainer->output - 1);
-    strncpy(trainer->optimizer, recipe->optimizer, sizeof trainer->optimizer - 1);
-    if (recipe->schedule) {
-        strncpy(trainer->schedule, recipe->schedule, sizeof trainer->schedule - 1);
-        trainer->recipe.schedule = trainer->schedule;
-    }
-    trainer->recipe.name = trainer->name;
-    trainer->recipe.gate = trainer->gate;
-    trainer->recipe.divisor = trainer->divisor;
-    trainer->recipe.output = trainer->output;
-    trainer->recipe.optimizer = trainer->optimizer;
+#define KEEP(word) trainer->recipe.word = keep_word(trainer->word, sizeof trainer->word, recipe->word)
+    KEEP(name);
+    KEEP(gate);
+    KEEP(divisor);
+    KEEP(output);
+    KEEP(optimizer);
+    KEEP(schedule);
+    KEEP(stem);
+    KEEP(stages);
+    KEEP(pooling);
+#undef KEEP
 }
 
 /* Jobs know layers whose outputs are rows of weights times patches or vectors, and experts of one such layer. */
@@ -139,6 +142,7 @@ static int has_jobs(const struct graph *graph)
         case LAYER_PATCH_CONV:
         case LAYER_RELU:
         case LAYER_AVG_POOL:
+        case LAYER_MAX_POOL:
         case LAYER_LINEAR:
         case LAYER_PATCH_ROUTER: break;
         case LAYER_EXPERT_GROUP:

@@ -7,6 +7,7 @@
 #include "backward.h"
 #include "loss.h"
 #include "optimizer.h"
+#include "recipe.h"
 
 enum {
     TRAINER_LANES = 8,     /* parts that a batch is dealt into when there is more than one thread, or no jobs */
@@ -27,7 +28,8 @@ struct slice {
 
 struct pmoe_trainer {
     pmoe_recipe recipe; /* its strings are the copies below */
-    char name[TRAINER_NAME_BYTES], gate[16], divisor[4], output[12], optimizer[8], schedule[12];
+    char name[TRAINER_NAME_BYTES], gate[16], divisor[4], output[12], optimizer[8], schedule[12],
+        stem[RECIPE_STAGES_BYTES], stages[RECIPE_STAGES_BYTES], pooling[4];
     struct source source;
     pmoe_allocator allocator;
     void *block;

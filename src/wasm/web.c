@@ -50,12 +50,15 @@ size_t web_describe(char *text, size_t capacity)
     json_add_text(&json, "version", pmoe_version());
     json_add_int(&json, "board", PMOE_BOARD);
     json_add_int(&json, "cell", PMOE_CELL);
-    json_add_int(&json, "cells", PMOE_CELLS);
     json_add_int(&json, "photo", PMOE_PHOTO);
     json_add_int(&json, "photo_channels", PMOE_PHOTO_CHANNELS);
     json_open_object(&json, "sets");
-    json_add_int(&json, "mosaic", PMOE_MOSAIC);
-    json_add_int(&json, "mosaic10", PMOE_MOSAIC10);
+    for (int set = 0; pmoe_set_grid((pmoe_set)set); set++) { /* of boards: they come first */
+        json_open_object(&json, pmoe_set_name((pmoe_set)set));
+        json_add_int(&json, "number", set);
+        json_add_int(&json, "grid", pmoe_set_grid((pmoe_set)set));
+        json_close_object(&json);
+    }
     json_close_object(&json);
     json_open_object(&json, "error");
     json_add_int(&json, "bytes", sizeof(pmoe_error));

@@ -27,8 +27,8 @@ static void use(const pmoe_digits *digits)
         for (int32_t k = 0; k < PMOE_CELL * PMOE_CELL; k++)
             sum += pmoe_digits_pixels(digits, i)[k];
     }
-    static uint8_t pixels[PMOE_BOARD * PMOE_BOARD];
-    for (int set = PMOE_MOSAIC; set <= PMOE_MOSAIC10; set++) {
+    static uint8_t pixels[PMOE_MAX_BOARD * PMOE_MAX_BOARD];
+    for (int set = PMOE_MOSAIC; set <= PMOE_MOSAIC64; set++) {
         pmoe_board_truth truth;
         pmoe_error error;
         if (pmoe_board(digits, (pmoe_set)set, sum, sum, pixels, &truth, &error) != PMOE_OK)

@@ -419,6 +419,31 @@ GATED(gated_writes_behind)
     y[-1] = 0;
 }
 
+static void row_max_without_last_row(float *y, const float *x, int32_t rows, int32_t count)
+{
+    kernels_at(0)->row_max(y, x, rows > 1 ? rows - 1 : 1, count);
+}
+
+static void row_max_drops_nan(float *y, const float *x, int32_t rows, int32_t count)
+{
+    kernels_at(0)->row_max(y, x, 1, count);
+    for (int32_t i = 1; i < rows; i++)
+        for (int32_t c = 0; c < count; c++)
+            y[c] = x[i * count + c] > y[c] ? x[i * count + c] : y[c];
+}
+
+static void row_max_of_none_below_zero(float *y, const float *x, int32_t rows, int32_t count)
+{
+    kernels_at(0)->row_max(y, x, rows, count);
+    kernels_at(0)->relu(y, y, (size_t)count);
+}
+
+static void row_max_writes_behind(float *y, const float *x, int32_t rows, int32_t count)
+{
+    kernels_at(0)->row_max(y, x, rows, count);
+    y[-1] = 0;
+}
+
 static void relu_without_last(float *y, const float *x, size_t count)
 {
     kernels_at(0)->relu(y, x, count ? count - 1 : 0);
@@ -507,6 +532,10 @@ static const struct wrong_kernel {
     {"gated_without_scale", {.gated_sum = gated_without_scale}},
     {"gated_without_last_row", {.gated_sum = gated_without_last_row}},
     {"gated_writes_behind", {.gated_sum = gated_writes_behind}},
+    {"row_max_without_last_row", {.row_max = row_max_without_last_row}},
+    {"row_max_drops_nan", {.row_max = row_max_drops_nan}},
+    {"row_max_of_none_below_zero", {.row_max = row_max_of_none_below_zero}},
+    {"row_max_writes_behind", {.row_max = row_max_writes_behind}},
     {"relu_without_last", {.relu = relu_without_last}},
     {"relu_drops_nan", {.relu = relu_drops_nan}},
     {"relu_writes_behind", {.relu = relu_writes_behind}},

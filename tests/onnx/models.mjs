@@ -90,6 +90,7 @@ function tensorsOf(layers, given, { of = '', experts = [] } = {}) {
                 break;
             }
             case 'avg_pool':
+            case 'max_pool':
                 shape = { a: 1, b: 1, c: input.c };
                 break;
         }

@@ -152,6 +152,26 @@ static const char *const model_lists[] = {
     "{\"type\":\"avg_pool\",\"divisor\":\"n\"}]},"
     "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"l\"},"
     "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2}]}",
+    /* a deep pMoE and its dense rival: strides in stem and stages, maxima over the pixels of a patch and of a map */
+    "{\"version\":1,\"name\":\"deep\",\"input\":{\"height\":24,\"width\":24,\"channels\":1},\"classes\":[\"a\",\"b\"],"
+    "\"layers\":[{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"stride\":2,\"padding\":1,\"filters\":4,\"bias\":"
+    "true},"
+    "{\"name\":\"r\",\"type\":\"relu\"},{\"name\":\"router\",\"type\":\"patch_router\",\"patch\":6,\"experts\":3},"
+    "{\"name\":\"experts\",\"type\":\"expert_group\",\"input\":\"r\",\"router\":\"router\",\"kept\":2,"
+    "\"gate\":\"topl_softmax\",\"expert\":["
+    "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":3,\"stride\":2,\"padding\":1,\"filters\":5,\"bias\":true},"
+    "{\"type\":\"relu\"},"
+    "{\"name\":\"b\",\"type\":\"conv\",\"kernel\":3,\"stride\":2,\"padding\":1,\"filters\":6,\"bias\":true},"
+    "{\"type\":\"relu\"},{\"type\":\"max_pool\"}]},"
+    "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"l\"},"
+    "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2,\"bias\":true}]}",
+    "{\"version\":1,\"name\":\"peaks\",\"input\":{\"height\":11,\"width\":9,\"channels\":1},\"classes\":[\"a\",\"b\"],"
+    "\"layers\":[{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"stride\":2,\"padding\":1,\"filters\":4,\"bias\":"
+    "true},"
+    "{\"name\":\"r\",\"type\":\"relu\"},"
+    "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":17,\"bias\":true},"
+    "{\"name\":\"pool\",\"type\":\"max_pool\"},"
+    "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2,\"bias\":true}]}",
     /* paper 1's CIFAR layer: patches of one pixel, gates on inputs, dropped patches as zeros before a norm */
     "{\"version\":1,\"name\":\"zeros\",\"input\":{\"height\":4,\"width\":5,\"channels\":6},\"classes\":[\"a\",\"b\"],"
     "\"layers\":[{\"name\":\"router\",\"type\":\"patch_router\",\"patch\":1,\"experts\":2},"

@@ -32,11 +32,9 @@ static void test_geometries(void **state)
 static void test_threads_and_neighbours_change_nothing(void **state)
 {
     (void)state;
-    static const struct geometry layers[] = {{17, 19, 16, 3, 1, 1, 40, 3},
-                                             {9, 9, 48, 1, 2, 0, 64, 2},
-                                             {16, 16, 3, 5, 1, 2, 33, 1},
-                                             {4, 4, 64, 3, 1, 1, 160, 3},
-                                             {30, 30, 1, 7, 2, 3, 24, 2}};
+    static const struct geometry layers[] = {{17, 19, 16, 3, 1, 1, 40, 3}, {9, 9, 48, 1, 2, 0, 64, 2},
+                                             {16, 16, 3, 5, 1, 2, 33, 1},  {4, 4, 64, 3, 1, 1, 160, 3},
+                                             {30, 30, 1, 7, 2, 3, 24, 2},  {12, 56, 1, 3, 2, 1, 16, 3}};
     struct random random = random_at(2, RANDOM_CHECK, 0);
     for (int32_t set = 0; set < kernels_count(); set++)
         for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
@@ -44,6 +42,33 @@ static void test_threads_and_neighbours_change_nothing(void **state)
             check_threads_and_neighbours(kernels_at(set), &l);
             layer_free(&l);
         }
+}
+
+/* Whose outputs inside of a row go by rows of taps, with strides and paddings of all sorts beside them. */
+static void test_long_rows(void **state)
+{
+    (void)state;
+    static const int32_t channels[] = {1, 3, 17}, outs[] = {1, 16, 20};
+    struct random random = random_at(3, RANDOM_CHECK, 0);
+    for (int32_t set = 0; set < kernels_count(); set++)
+        for (int32_t kernel = 2; kernel <= 5; kernel++)
+            for (int32_t stride = 1; stride <= 4; stride++)
+                for (int32_t padding = 1; padding < kernel; padding++) {
+                    const struct geometry g = {.high = kernel + (int32_t)random_below(&random, 3),
+                                               .wide = stride * (30 + (int32_t)random_below(&random, 8)),
+                                               .channels = channels[random_below(&random, 3)],
+                                               .kernel = kernel,
+                                               .stride = stride,
+                                               .padding = padding,
+                                               .outs = outs[random_below(&random, 3)],
+                                               .images = 1 + (int32_t)random_below(&random, 2)};
+                    struct layer l = layer_of(kernels_at(set), CONV_DIRECT, &random, g);
+                    const size_t pixels = (size_t)l.conv.out_high * (size_t)l.conv.out_wide;
+                    assert_int_equal(conv_table_count(&l.conv), pixels * (size_t)(kernel * (kernel + 1)));
+                    run_layer(kernels_at(set), &l, NULL);
+                    check_layer(kernels_at(set), &l);
+                    layer_free(&l);
+                }
 }
 
 static void test_sizes_saturate(void **state)
@@ -65,6 +90,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_geometries),
         cmocka_unit_test(test_threads_and_neighbours_change_nothing),
+        cmocka_unit_test(test_long_rows),
         cmocka_unit_test(test_sizes_saturate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

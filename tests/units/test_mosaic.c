@@ -73,11 +73,11 @@ static pmoe_board_truth compose(const struct source *source, pmoe_set set, uint6
     return truth;
 }
 
-static void cut_cell(const uint8_t *board, int cell, uint8_t out[PIXELS])
+static void cut_cell(const uint8_t *board, int grid, int cell, uint8_t out[PIXELS])
 {
     for (int y = 0; y < PMOE_CELL; y++)
-        memcpy(out + y * PMOE_CELL,
-               board + (cell / PMOE_GRID * PMOE_CELL + y) * PMOE_BOARD + cell % PMOE_GRID * PMOE_CELL, PMOE_CELL);
+        memcpy(out + y * PMOE_CELL, board + ((cell / grid * PMOE_CELL + y) * grid + cell % grid) * PMOE_CELL,
+               PMOE_CELL);
 }
 
 /* Pearson's statistic of counts that should all be alike. */
@@ -89,25 +89,29 @@ static double chi_square(const int *counts, int cells, int draws)
     return sum;
 }
 
-/* What must never change: pixels and truth of the first boards of both sets. */
+/* What must never change: pixels and truth of the first boards of each set. */
 static void boards_are_the_same_for_ever(void **state)
 {
     (void)state;
-    static const char *const expected[2] = {"a968846afeb19b85263b5d2a41da4664d0efbe90b06764d50a4a642e2ddbcba7",
-                                            "71289f587c2110174b9eb45c870e36f5ce8cfdde9705ee67fc7cff24c5c646d4"};
+    static const char *const expected[] = {"a968846afeb19b85263b5d2a41da4664d0efbe90b06764d50a4a642e2ddbcba7",
+                                           "71289f587c2110174b9eb45c870e36f5ce8cfdde9705ee67fc7cff24c5c646d4",
+                                           "b1426a626b570a18c3f9cfde54fb19bf746b238bd71d59f3bed49f9509cdce17"};
     struct source source = open_samples();
-    for (int set = PMOE_MOSAIC; set <= PMOE_MOSAIC10; set++) {
+    for (int set = PMOE_MOSAIC; set <= PMOE_MOSAIC64; set++) {
+        const size_t cells = (size_t)pmoe_set_grid((pmoe_set)set) * (size_t)pmoe_set_grid((pmoe_set)set);
         struct digest digest;
         digest_open(&digest);
         for (uint64_t index = 0; index < 20; index++) {
-            uint8_t pixels[BOARD_BYTES], small[2 + PMOE_CELLS];
+            uint8_t pixels[PMOE_MAX_BOARD * PMOE_MAX_BOARD], small[2 + PMOE_MAX_CELLS];
             pmoe_board_truth truth = compose(&source, (pmoe_set)set, 7, index, pixels);
             small[0] = (uint8_t)truth.label;
             small[1] = (uint8_t)truth.patch;
-            for (int cell = 0; cell < PMOE_CELLS; cell++)
+            for (size_t cell = 0; cell < cells; cell++)
                 small[2 + cell] = (uint8_t)truth.digits[cell];
-            digest_add(&digest, pixels, sizeof pixels);
-            digest_add(&digest, small, sizeof small);
+            digest_add(&digest, pixels, cells * PIXELS);
+            digest_add(&digest, small, 2 + cells);
+            for (size_t cell = cells; cell < PMOE_MAX_CELLS; cell++)
+                assert_int_equal(truth.digits[cell], 0);
         }
         char hex[DIGEST_HEX];
         digest_close_hex(&digest, hex);
@@ -154,7 +158,7 @@ static void mosaic_is_made_of_whole_digits(void **state)
         patches[truth.patch]++;
         for (int cell = 0; cell < PMOE_CELLS; cell++) {
             int32_t digit = truth.digits[cell];
-            cut_cell(pixels, cell, cell_pixels);
+            cut_cell(pixels, PMOE_GRID, cell, cell_pixels);
             assert_memory_equal(cell_pixels, pmoe_digits_pixels(source.digits, digit), PIXELS);
             int32_t label = pmoe_digits_label(source.digits, digit);
             if (cell == truth.patch) {
@@ -178,19 +182,21 @@ static int compare_bytes(const void *a, const void *b)
     return *(const uint8_t *)a - *(const uint8_t *)b;
 }
 
-static void mosaic10_has_one_true_digit(void **state)
+/* patches_limit: 99.9% point of cells - 1 degrees of freedom. */
+static void check_one_true_digit(pmoe_set set, double patches_limit)
 {
-    (void)state;
     enum { BOARDS = 1000 };
     struct source source = open_samples();
-    int patches[PMOE_CELLS] = {0}, clutter[10 * PER_LABEL] = {0};
+    const int grid = pmoe_set_grid(set), cells = grid * grid;
+    int patches[PMOE_MAX_CELLS] = {0}, clutter[10 * PER_LABEL] = {0};
     for (int i = 0; i < BOARDS; i++) {
-        uint8_t pixels[BOARD_BYTES], found[PIXELS], original[PIXELS];
-        pmoe_board_truth truth = compose(&source, PMOE_MOSAIC10, 12, (uint64_t)i, pixels);
+        uint8_t pixels[PMOE_MAX_BOARD * PMOE_MAX_BOARD], found[PIXELS], original[PIXELS];
+        pmoe_board_truth truth = compose(&source, set, 12, (uint64_t)i, pixels);
+        assert_in_range(truth.patch, 0, cells - 1);
         assert_int_equal(truth.label, i % 10);
         patches[truth.patch]++;
-        for (int cell = 0; cell < PMOE_CELLS; cell++) {
-            cut_cell(pixels, cell, found);
+        for (int cell = 0; cell < cells; cell++) {
+            cut_cell(pixels, grid, cell, found);
             memcpy(original, pmoe_digits_pixels(source.digits, truth.digits[cell]), PIXELS);
             if (cell == truth.patch) {
                 assert_int_equal(pmoe_digits_label(source.digits, truth.digits[cell]), truth.label);
@@ -204,9 +210,16 @@ static void mosaic10_has_one_true_digit(void **state)
             assert_memory_equal(found, original, PIXELS);
         }
     }
-    assert_true(chi_square(patches, PMOE_CELLS, BOARDS) < 37.7);
-    assert_true(chi_square(clutter, 10 * PER_LABEL, BOARDS * (PMOE_CELLS - 1)) < 173.6); /* 119 degrees of freedom */
+    assert_true(chi_square(patches, cells, BOARDS) < patches_limit);
+    assert_true(chi_square(clutter, 10 * PER_LABEL, BOARDS * (cells - 1)) < 173.6); /* 119 degrees of freedom */
     close_source(&source);
+}
+
+static void mosaic10_and_64_have_one_true_digit(void **state)
+{
+    (void)state;
+    check_one_true_digit(PMOE_MOSAIC10, 37.7);
+    check_one_true_digit(PMOE_MOSAIC64, 103.4);
 }
 
 /* With marked digits the permutation and the mirrors can be read off the board, and every pixel foretold from them. */
@@ -223,7 +236,7 @@ static void quadrants_are_permuted_and_mirrored(void **state)
         for (int cell = 0; cell < PMOE_CELLS; cell++) {
             if (cell == truth.patch)
                 continue;
-            cut_cell(pixels, cell, found);
+            cut_cell(pixels, PMOE_GRID, cell, found);
             int code = 0, seen = 0;
             for (int q = 0; q < 4; q++) {
                 const uint8_t *corner = found + (q / 2 * PMOE_CELL + q % 2) * HALF;
@@ -262,12 +275,12 @@ static void a_missing_digit_is_named(void **state)
 {
     (void)state;
     for (int missing = 0; missing < 10; missing++)
-        for (int set = PMOE_MOSAIC; set <= PMOE_MOSAIC10; set++) {
+        for (int set = PMOE_MOSAIC; set <= PMOE_MOSAIC64; set++) {
             struct source source = open_marked();
             pmoe_digits_close(&source.digits);
             source.labels[8 + missing] = (uint8_t)((missing + 1) % 10);
             open_source(&source, 16 + 10 * PIXELS, 8 + 10);
-            uint8_t pixels[BOARD_BYTES], before[BOARD_BYTES];
+            uint8_t pixels[PMOE_MAX_BOARD * PMOE_MAX_BOARD], before[sizeof pixels];
             memset(pixels, 77, sizeof pixels);
             memcpy(before, pixels, sizeof before);
             pmoe_error error;
@@ -286,8 +299,8 @@ static void senseless_calls_are_refused(void **state)
     struct source source = open_marked();
     uint8_t pixels[BOARD_BYTES];
     pmoe_error error;
-    assert_int_equal(pmoe_board(source.digits, (pmoe_set)2, 1, 1, pixels, NULL, &error), PMOE_E_ARGUMENT);
-    assert_non_null(strstr(error.text, "found 2"));
+    assert_int_equal(pmoe_board(source.digits, PMOE_CIFAR10, 1, 1, pixels, NULL, &error), PMOE_E_ARGUMENT);
+    assert_non_null(strstr(error.text, "found 3"));
     assert_int_equal(pmoe_board(NULL, PMOE_MOSAIC, 1, 1, pixels, NULL, &error), PMOE_E_ARGUMENT);
     assert_int_equal(pmoe_board(source.digits, PMOE_MOSAIC, 1, 1, NULL, NULL, &error), PMOE_E_ARGUMENT);
     close_source(&source);
@@ -320,7 +333,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(boards_are_the_same_for_ever),        cmocka_unit_test(any_board_can_be_had_alone),
-        cmocka_unit_test(mosaic_is_made_of_whole_digits),      cmocka_unit_test(mosaic10_has_one_true_digit),
+        cmocka_unit_test(mosaic_is_made_of_whole_digits),      cmocka_unit_test(mosaic10_and_64_have_one_true_digit),
         cmocka_unit_test(quadrants_are_permuted_and_mirrored), cmocka_unit_test(a_missing_digit_is_named),
         cmocka_unit_test(senseless_calls_are_refused),         cmocka_unit_test(the_committed_board_is_seed_1_index_0),
     };

@@ -100,7 +100,10 @@ static void test_sets_have_names(void **state)
     (void)state;
     assert_string_equal(pmoe_set_name(PMOE_CIFAR10), "cifar10");
     assert_string_equal(pmoe_set_name(PMOE_MOSAIC10), "mosaic10");
-    assert_null(pmoe_set_name((pmoe_set)3));
+    assert_null(pmoe_set_name((pmoe_set)(PMOE_CIFAR10 + 1)));
+    assert_int_equal(pmoe_set_grid(PMOE_MOSAIC), 4);
+    assert_int_equal(pmoe_set_grid(PMOE_MOSAIC64), 8);
+    assert_int_equal(pmoe_set_grid(PMOE_CIFAR10), 0);
     assert_int_equal(pmoe_set_classes(PMOE_MOSAIC), 2);
     assert_int_equal(pmoe_set_classes(PMOE_CIFAR10), 10);
     assert_string_equal(pmoe_set_class(PMOE_CIFAR10, 3), "cat");

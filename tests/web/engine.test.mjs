@@ -406,7 +406,7 @@ const REFUSED = [
     ['time', { models: ['small'], pixels: new Uint8Array(144), budgetMs: 1e9 }, /budgetMs: expected an integer from 1 to 60000/],
     ['time', { models: ['small'], pixels: new Uint8Array(144), batch: 0 }, /batch: expected an integer from 1 to 256, found 0/],
     ['sampleDigit', { index: -1 }, /index: expected an integer from 0/],
-    ['board', { set: 'chess', seed: 1, index: 1 }, /set: expected mosaic, mosaic10, found "chess"/],
+    ['board', { set: 'chess', seed: 1, index: 1 }, /set: expected mosaic, mosaic10, mosaic64, found "chess"/],
     ['board', { set: 'mosaic', seed: 0.5, index: 1 }, /seed: expected an integer/],
     ['digit', { ink: new Uint8Array(5), width: 2, height: 3 }, /ink: expected 2 x 3 x 1 = 6 bytes, found 5/],
     ['boardFromRgba', { rgba: new Uint8Array(4), width: 1e6, height: 1 }, /width: expected an integer from 1 to 65536/],

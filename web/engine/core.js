@@ -12,12 +12,11 @@
  *
  * @typedef {object} Layout             web_describe, parsed: byte offsets, and constants of pmoe.h
  * @property {string} version
- * @property {number} board             side of a board in pixels
+ * @property {number} board             side of a drawn board in pixels
  * @property {number} cell              side of a digit
- * @property {number} cells
  * @property {number} photo             side of a photograph
  * @property {number} photo_channels
- * @property {Record<string, number>} sets
+ * @property {Record<string, {number: number, grid: number}>} sets      of boards; grid: cells along a side
  * @property {{bytes: number, text: number}} error
  * @property {{bytes: number, first_ns: number, median_ns: number, low_ns: number, high_ns: number, samples: number,
  *   calls: number}} timing
@@ -563,16 +562,18 @@ export class Core {
     /** @param {string} set @param {number} seed @param {number} index */
     board(set, seed, index) {
         const handle = this.#openedSheet();
-        const { board, cells, truth, sets } = this.#layout;
+        const { cell, truth, sets } = this.#layout;
+        const { number, grid } = sets[set];
+        const board = grid * cell;
         return this.#with([board * board, truth.bytes], 'a board', (pixels, truthAt) => {
-            this.#checked('pmoe_board', handle, sets[set], BigInt(seed), BigInt(index), pixels, truthAt);
+            this.#checked('pmoe_board', handle, number, BigInt(seed), BigInt(index), pixels, truthAt);
             const view = this.#view();
             return {
                 pixels: this.#bytes(pixels, board * board).slice(),
                 truth: {
                     label: view.getInt32(truthAt + truth.label, true),
                     patch: view.getInt32(truthAt + truth.patch, true),
-                    digits: Array.from(this.#ints(truthAt + truth.digits, cells)),
+                    digits: Array.from(this.#ints(truthAt + truth.digits, grid * grid)),
                 },
             };
         });

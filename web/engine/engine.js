@@ -264,7 +264,7 @@ export class PmoeEngine {
         return this.#started().core.sampleDigit(index);
     }
 
-    /** @param {'mosaic' | 'mosaic10'} set @param {number} seed @param {number} index @returns {{pixels: Uint8Array, truth: Truth}} */
+    /** @param {'mosaic' | 'mosaic10' | 'mosaic64'} set @param {number} seed @param {number} index @returns {{pixels: Uint8Array, truth: Truth}} */
     board(set, seed, index) {
         return this.#started().core.board(set, seed, index);
     }

@@ -114,7 +114,7 @@
  *             'bench' {step, ...}: see bench.js
  *             'samples' SamplesArgs -> {count}                           the sheet of digits
  *             'sampleDigit' {index} -> {pixels: Uint8Array(784), label}
- *             'board' {set: 'mosaic'|'mosaic10', seed, index} -> {pixels: Uint8Array(12544), truth: Truth}
+ *             'board' {set: 'mosaic'|'mosaic10'|'mosaic64', seed, index} -> {pixels: Uint8Array of its pixels, truth: Truth}
  *             'digit' {ink: Uint8Array, width, height} -> {pixels: Uint8Array(784), empty: boolean}
  *             'boardFromRgba' {rgba: Uint8Array, width, height} -> {pixels: Uint8Array(12544), inverted: boolean}
  *             'photoFromRgba' {rgba: Uint8Array, width, height} -> {pixels: Uint8Array(3072)}

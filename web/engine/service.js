@@ -126,7 +126,7 @@ const OPERATIONS = {
         return withPixels(engine.sampleDigit(integer(args, 'index', 0, 2 ** 31 - 1)));
     },
     board(engine, args) {
-        const set = oneOf(args, 'set', /** @type {const} */ (['mosaic', 'mosaic10']));
+        const set = oneOf(args, 'set', /** @type {const} */ (['mosaic', 'mosaic10', 'mosaic64']));
         const seed = integer(args, 'seed', 0, Number.MAX_SAFE_INTEGER);
         return withPixels(engine.board(set, seed, integer(args, 'index', 0, Number.MAX_SAFE_INTEGER)));
     },

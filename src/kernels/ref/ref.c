@@ -118,6 +118,16 @@ struct ref ref_gated_sum(const float *x, const float *gates, float scale, int32_
     return sum;
 }
 
+struct ref ref_row_max(const float *x, int32_t rows, int32_t count, int32_t c)
+{
+    double most = x[c];
+    for (int32_t i = 1; i < rows; i++) {
+        double value = x[(ptrdiff_t)i * count + c];
+        most = isnan(most) || value <= most ? most : value;
+    }
+    return (struct ref){most, fabs(most)};
+}
+
 struct ref ref_scale_shift(float x, float scale, float shift, int32_t relu)
 {
     struct ref sum = {shift, fabs(shift)};

@@ -24,6 +24,7 @@ struct ref ref_winograd_output(const float *points, ptrdiff_t point_step, int32_
 struct ref ref_patch_gradient(float dw, const float *const *x, int32_t rows, struct patch_shape shape, const float *dy,
                               ptrdiff_t dy_step, int32_t o, int32_t k);
 struct ref ref_gated_sum(const float *x, const float *gates, float scale, int32_t rows, int32_t count, int32_t c);
+struct ref ref_row_max(const float *x, int32_t rows, int32_t count, int32_t c);
 struct ref ref_scale_shift(float x, float scale, float shift, int32_t relu);
 struct ref ref_relu(float x);
 /* dw: what that float held; tap t, channel c and output o name it. */
