@@ -11,24 +11,18 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { argv } from 'node:process';
 import { inflateSync } from 'node:zlib';
+import { FILTERS } from './png.mjs';
 
 const WIDTH = 1024;
 const HEIGHT = 10000;
 const STRIDE = 3 * WIDTH;
-
-/** @param {number} a @param {number} b @param {number} c */
-function paeth(a, b, c) {
-    const p = a + b - c;
-    const [pa, pb, pc] = [Math.abs(p - a), Math.abs(p - b), Math.abs(p - c)];
-    return pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
-}
 
 /** Undo the filter of one row of a PNG. @param {number} filter @param {Uint8Array} row @param {Uint8Array} above */
 function unfilter(filter, row, above) {
     for (let x = 0; x < STRIDE; x++) {
         const left = x < 3 ? 0 : row[x - 3];
         const corner = x < 3 ? 0 : above[x - 3];
-        row[x] += [0, left, above[x], (left + above[x]) >> 1, paeth(left, above[x], corner)][filter];
+        row[x] += FILTERS[filter](left, above[x], corner);
     }
 }
 

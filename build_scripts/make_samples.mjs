@@ -1,17 +1,17 @@
-// Writes the sample sheet: the first 12 images of each label in MNIST's test set, as an IDX pair of its own.
+// Writes the sample sheets: the first images of each label in two test sets, for the page and for tests.
 //
-//     node build_scripts/make_samples.mjs        reads data/mnist, writes weights/samples, prints both SHA-256
+//     node build_scripts/make_samples.mjs        reads data/mnist and data/cifar10, writes weights/samples, prints SHA-256
 //
-// Sorted by label, then in the order of the test set; the same bytes on every run.  Reads only the files that
-// fetch_data.sh has checked, so it does no more than look at their headers.
+// Of MNIST 12 digits a label as an IDX pair of its own, sorted by label; of CIFAR-10 5 photographs a label as one PNG, a
+// column a label.  In the order of the test sets; the same bytes on every run, of the PNG with the same zlib.  Reads only
+// files that fetch_data.sh has checked, so it does no more than look at their headers.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { encodePng } from './png.mjs';
 
-const PER_LABEL = 12;
 const LABELS = 10;
-const SIDE = 28;
-const IMAGES_HEADER = 16;
-const LABELS_HEADER = 8;
+const DIGITS = { perLabel: 12, side: 28, header: 16, labelsHeader: 8 };
+const PHOTOS = { perLabel: 5, side: 32, channels: 3 };
 const root = new URL('../', import.meta.url);
 
 /**
@@ -25,6 +25,12 @@ function readIdx(name, magic) {
   return bytes;
 }
 
+/** @param {string} name  @param {Uint8Array} bytes */
+function write(name, bytes) {
+  writeFileSync(new URL(`weights/samples/${name}`, root), bytes);
+  console.log(`${createHash('sha256').update(bytes).digest('hex')}  ${name}`);
+}
+
 /**
  * @param {string} name
  * @param {number[]} header 32-bit fields
@@ -33,30 +39,52 @@ function readIdx(name, magic) {
 function writeIdx(name, header, items) {
   const fields = Buffer.alloc(4 * header.length);
   header.forEach((value, i) => fields.writeUInt32BE(value, 4 * i));
-  const bytes = Buffer.concat([fields, ...items]);
-  writeFileSync(new URL(`weights/samples/${name}`, root), bytes);
-  console.log(`${createHash('sha256').update(bytes).digest('hex')}  ${name}`);
+  write(name, Buffer.concat([fields, ...items]));
 }
 
-const images = readIdx('t10k-images-idx3-ubyte', 0x803);
-const labels = readIdx('t10k-labels-idx1-ubyte', 0x801).subarray(LABELS_HEADER);
+/**
+ * Numbers of the first images of each label, by label.
+ * @param {string} set  for the error
+ * @param {Uint8Array} labels
+ * @param {number} perLabel
+ */
+function firstOfEach(set, labels, perLabel) {
+  return Array.from({ length: LABELS }, (_, label) => {
+    const found = Array.from(labels.keys()).filter((i) => labels[i] === label).slice(0, perLabel);
+    if (found.length < perLabel) throw new Error(`${set}: too few images of label ${label}`);
+    return found;
+  });
+}
 
-/** @type {Uint8Array[]} */
-const pickedImages = [];
-/** @type {number[]} */
-const pickedLabels = [];
-for (let label = 0; label < LABELS; label++) {
-  let left = PER_LABEL;
-  for (let i = 0; i < labels.length && left > 0; i++) {
-    if (labels[i] !== label) continue;
-    const at = IMAGES_HEADER + i * SIDE * SIDE;
-    pickedImages.push(images.subarray(at, at + SIDE * SIDE));
-    pickedLabels.push(label);
-    left--;
-  }
-  if (left > 0) throw new Error(`data/mnist: too few images of digit ${label}`);
+function writeDigits() {
+  const { perLabel, side, header, labelsHeader } = DIGITS;
+  const images = readIdx('t10k-images-idx3-ubyte', 0x803);
+  const labels = readIdx('t10k-labels-idx1-ubyte', 0x801).subarray(labelsHeader);
+  const picked = firstOfEach('data/mnist', labels, perLabel).flat();
+  const pixelsOf = (/** @type {number} */ i) => images.subarray(header + i * side * side, header + (i + 1) * side * side);
+  writeIdx('digits-images-idx3-ubyte', [0x803, picked.length, side, side], picked.map(pixelsOf));
+  writeIdx('digits-labels-idx1-ubyte', [0x801, picked.length], [Uint8Array.from(picked, (i) => labels[i])]);
+}
+
+function writePhotos() {
+  const { perLabel, side, channels } = PHOTOS;
+  const plane = side * side;
+  const row = 1 + channels * plane; /* the label, then the planes of red, green and blue */
+  const batch = readFileSync(new URL('data/cifar10/test_batch.bin', root));
+  const labels = Uint8Array.from({ length: batch.length / row }, (_, i) => batch[i * row]);
+  const width = LABELS * side;
+  const sheet = new Uint8Array(perLabel * side * width * channels);
+  firstOfEach('data/cifar10', labels, perLabel).forEach((picked, column) =>
+    picked.forEach((photo, line) => {
+      for (let at = 0; at < plane * channels; at++) {
+        const [channel, y, x] = [Math.floor(at / plane), Math.floor((at % plane) / side), at % side];
+        sheet[((line * side + y) * width + column * side + x) * channels + channel] = batch[photo * row + 1 + at];
+      }
+    }),
+  );
+  write('cifar10.png', encodePng(width, perLabel * side, sheet, channels));
 }
 
 mkdirSync(new URL('weights/samples/', root), { recursive: true });
-writeIdx('digits-images-idx3-ubyte', [0x803, pickedImages.length, SIDE, SIDE], pickedImages);
-writeIdx('digits-labels-idx1-ubyte', [0x801, pickedLabels.length], [Uint8Array.from(pickedLabels)]);
+writeDigits();
+writePhotos();

@@ -50,6 +50,8 @@ size_t web_describe(char *text, size_t capacity)
     json_add_text(&json, "version", pmoe_version());
     json_add_int(&json, "board", PMOE_BOARD);
     json_add_int(&json, "cell", PMOE_CELL);
+    json_add_int(&json, "photo", PMOE_PHOTO);
+    json_add_int(&json, "photo_channels", PMOE_PHOTO_CHANNELS);
     json_open_object(&json, "sets");
     for (int set = 0; pmoe_set_grid((pmoe_set)set); set++) { /* of boards: they come first */
         json_open_object(&json, pmoe_set_name((pmoe_set)set));

@@ -189,6 +189,19 @@ test('a light picture is inverted, a dark one is not', async () => {
     assert.deepEqual([dark.inverted, dark.pixels.every((value) => value === 10)], [false, true]);
 });
 
+test('a picture becomes a photograph: cropped to a square, averaged, over black, never inverted', async () => {
+    const { engine } = await started();
+    const [width, height] = [66, 64];
+    const rgba = new Uint8Array(4 * width * height);
+    for (let i = 0; i < width * height; i++) {
+        const [x, y] = [(i % width) - 1, Math.floor(i / width)]; // one column on either side is cropped
+        rgba.set(x < 0 || x === 64 ? [255, 255, 255, 255] : [x % 2 ? 250 : 240, 4 * (y >> 1), 200, x < 32 ? 255 : 51], 4 * i);
+    }
+    const { pixels } = engine.photoFromRgba(rgba, width, height);
+    const expected = Array.from({ length: 32 * 32 }, (_, i) => [245, 4 * (i >> 5), 200].map((v) => Math.floor((i % 32 < 16 ? v : v / 5) + 0.5)));
+    assert.deepEqual(Array.from(pixels), expected.flat());
+});
+
 // ---- Variants that do not run ----
 
 const encode = (/** @type {string} */ text) => /** @type {ArrayBuffer} */ (new TextEncoder().encode(text).buffer);
@@ -397,6 +410,7 @@ const REFUSED = [
     ['board', { set: 'mosaic', seed: 0.5, index: 1 }, /seed: expected an integer/],
     ['digit', { ink: new Uint8Array(5), width: 2, height: 3 }, /ink: expected 2 x 3 x 1 = 6 bytes, found 5/],
     ['boardFromRgba', { rgba: new Uint8Array(4), width: 1e6, height: 1 }, /width: expected an integer from 1 to 65536/],
+    ['photoFromRgba', { rgba: new Uint8Array(5), width: 1, height: 1 }, /rgba: expected 1 x 1 x 4 = 4 bytes, found 5/],
     ['close', null, /args: expected an object, found null/],
 ];
 

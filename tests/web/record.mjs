@@ -11,9 +11,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { serve } from '../../build_scripts/serve.mjs';
 import { openBrowser, openPage } from './browser.mjs';
-import { greyPng } from './png.mjs';
+import { encodePng } from '../../build_scripts/png.mjs';
 
-const PARTS = ['sets', 'board', 'models', 'routes', 'task', 'result', 'status'];
+const PARTS = ['kinds', 'sets', 'board', 'models', 'routes', 'task', 'result', 'status'];
 const INDEX = new URL('../../index.html', import.meta.url);
 const PICTURE = new URL('../../web/page/recorded.png', import.meta.url);
 
@@ -54,7 +54,7 @@ try {
     return Array.from({ length: 112 * 112 }, (_, i) => Math.round(data[i * 4] / 17) * 17); /* 16 greys: 1 KB less, no eye sees it */
   });
   after = Object.entries(recorded).reduce((text, [id, content]) => replaceContent(text, id, content), blank);
-  await writeFile(PICTURE, greyPng(112, 112, Uint8Array.from(pixels)));
+  await writeFile(PICTURE, encodePng(112, 112, Uint8Array.from(pixels)));
   console.log(where);
 } finally {
   await writeFile(INDEX, after);

@@ -53,6 +53,9 @@ test('the state of an address: typed, ranged, and what is unknown is reported', 
     assert.equal(`${problems[0].key}=${problems[0].value}`, bad);
     assert.ok(problems[0].expected, bad);
   }
+  assert.deepEqual(readState('#set=cifar10&index=49').problems, []);
+  const { state, problems } = readState('#set=cifar10&index=50');
+  assert.deepEqual([state.set, state.index, problems], ['cifar10', 0, [{ key: 'index', value: '50', expected: 'a whole number from 0 to 49' }]]);
   assert.deepEqual(readState('#constructor=1&__proto__=2').problems.map(({ key, expected }) => [key, expected]), [['constructor', undefined], ['__proto__', undefined]]);
 });
 

@@ -6,7 +6,7 @@
  * The markup may come with its parts, which are then used, and with a recorded picture as the background of
  * .board-picture; the first live picture covers it.
  */
-import { find, findAll, html, paintGrey, RovingGrid } from './dom.js';
+import { find, findAll, html, paint, RovingGrid } from './dom.js';
 
 const GRID = 4;
 export const CELL = 28;
@@ -89,7 +89,7 @@ export class PmoeBoard extends HTMLElement {
 
   /** @param {Uint8Array} pixels  @param {string[]} names  what each cell is, for its accessible name */
   show(pixels, names) {
-    paintGrey(this.#picture, pixels);
+    paint(this.#picture, pixels);
     const empty = emptyCells(pixels);
     this.#cells.forEach((cell, i) => {
       cell.setAttribute('aria-label', names[i]);

@@ -65,16 +65,17 @@ export function find(root, selector) {
 export const findAll = (root, selector) => /** @type {any} */ ([...root.querySelectorAll(selector)]);
 
 /**
- * Grey bytes onto a canvas of the same size.
+ * Grey or colour bytes onto a canvas of the same size.
  * @param {HTMLCanvasElement} canvas
- * @param {Uint8Array} pixels  [height * width]
+ * @param {Uint8Array} pixels  [height * width], or three times as many
  */
-export function paintGrey(canvas, pixels) {
+export function paint(canvas, pixels) {
   const context = canvas.getContext('2d');
   if (!context) return;
   const image = context.createImageData(canvas.width, canvas.height);
   const rgba = new Uint32Array(image.data.buffer); /* alpha is the last byte: every browser's machine is little-endian */
-  for (let i = 0; i < pixels.length; i++) rgba[i] = 0xff000000 | (pixels[i] * 0x010101);
+  if (pixels.length === rgba.length) for (let i = 0; i < rgba.length; i++) rgba[i] = 0xff000000 | (pixels[i] * 0x010101);
+  else for (let i = 0; i < rgba.length; i++) rgba[i] = 0xff000000 | (pixels[3 * i + 2] << 16) | (pixels[3 * i + 1] << 8) | pixels[3 * i];
   context.putImageData(image, 0, 0);
 }
 

@@ -6,7 +6,7 @@
  * Strokes are kept as points, 0 to 1 in both directions, and drawn twice: for the eye at the screen's own resolution,
  * for the engine on a raster of fixed size, so that what is recognised does not depend on the screen.
  */
-import { html, paintGrey } from './dom.js';
+import { html, paint } from './dom.js';
 import { STRINGS } from '../page/strings.js';
 
 const RASTER = 280;
@@ -91,7 +91,7 @@ export class PmoePad extends HTMLElement {
 
   /** @param {Uint8Array} pixels  [28][28] */
   showSeen(pixels) {
-    paintGrey(this.#seen, pixels);
+    paint(this.#seen, pixels);
   }
 
   clear() {

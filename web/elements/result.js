@@ -22,6 +22,10 @@ import { STRINGS } from '../page/strings.js';
 const COLUMN = 16; /* of the class chart's coordinates */
 const RISE = 26;
 const FEW_CLASSES = 4; /* more take a line of their own where space is short */
+const TOP = 5; /* of classes with names, so many are listed */
+
+/** Digits fit under a column, names do not.  @param {Row} row */
+const hasNames = (row) => row.classes.some((label) => label.length > 2);
 
 export class PmoeResult extends HTMLElement {
   /** @type {Row[]} */
@@ -42,7 +46,7 @@ export class PmoeResult extends HTMLElement {
       html('ul', { class: 'results', role: 'list' }, ...rows.map(makeBlock)),
       html(
         'section',
-        { class: 'ledger', 'aria-labelledby': 'ledger-title' },
+        { class: 'ledger', 'aria-labelledby': 'ledger-title', hidden: rows.length < 2 },
         html('h3', { id: 'ledger-title' }, STRINGS.ledgerTitle(rows[0].label)),
         ...rows.slice(1).map(makeLedgerRow),
       ),
@@ -65,17 +69,19 @@ export class PmoeResult extends HTMLElement {
       block.dataset.class = prediction?.class ?? '';
       find(block, '.answer-class').textContent = prediction?.class ?? '\u2013';
       find(block, '.answer-percent').textContent = prediction ? percent(prediction.probabilities[prediction.index].probability) : '';
-      find(block, '.classes').replaceChildren(...classChart(row.classes, prediction));
+      find(block, '.classes').replaceChildren(...(hasNames(row) ? topClasses(prediction) : classChart(row.classes, prediction)));
     });
   }
 
   /** @param {Timing[]} timings  in the order of the rows  @param {string} where  how and where they were measured */
   showTimings(timings, where) {
-    const spreads = timings.map((timing) => (timing.highUs - timing.lowUs) / 2);
+    const [unit, scale] = timings.every((timing) => timing.medianUs >= 1000) ? [STRINGS.milliseconds, 1e-3] : [STRINGS.microseconds, 1];
+    const spreads = timings.map((timing) => (scale * (timing.highUs - timing.lowUs)) / 2);
     const decimals = decimalsFor(spreads);
     timings.forEach((timing, i) => {
       const block = this.#block(this.#rows[i].id);
-      find(block, '.time .n').textContent = fixed(timing.medianUs, decimals);
+      find(block, '.time .n').textContent = fixed(scale * timing.medianUs, decimals);
+      find(block, '.time .unit').textContent = unit;
       find(block, '.time .spread').textContent = STRINGS.spread(fixed(spreads[i], decimals));
       find(block, '.calls').textContent = STRINGS.calls(count(timing.samples), count(timing.calls));
     });
@@ -126,17 +132,21 @@ export class PmoeResult extends HTMLElement {
 /** @param {Row} row */
 function makeBlock(row) {
   const how = row.experts ? STRINGS.somePatches(row.experts, row.kept) : STRINGS.allPatches(row.patches);
+  const many = hasNames(row) ? ' has-names' : row.classes.length > FEW_CLASSES ? ' has-many' : '';
+  const chart = hasNames(row)
+    ? html('ol', { class: 'classes', 'aria-label': STRINGS.topClasses(TOP) }, ...topClasses(null))
+    : svg('svg', { class: 'classes', viewBox: `0 0 ${row.classes.length * COLUMN} ${RISE + 14}`, 'aria-hidden': 'true' }, ...classChart(row.classes, null));
   return html(
     'li',
-    { class: row.classes.length > FEW_CLASSES ? 'result has-many' : 'result', 'data-model': row.id },
+    { class: `result${many}`, 'data-model': row.id },
     html('div', { class: 'who' }, html('h3', {}, row.label), html('p', { class: 'caption' }, how)),
-    svg('svg', { class: 'classes', viewBox: `0 0 ${row.classes.length * COLUMN} ${RISE + 14}`, 'aria-hidden': 'true' }, ...classChart(row.classes, null)),
+    chart,
     html('p', { class: 'answer' }, html('span', { class: 'answer-class' }, '\u2013'), ' ', html('span', { class: 'answer-percent' })),
     html(
       'div',
       { class: 'cost' },
       html('p', { class: 'adds' }, html('span', { class: 'n' }, count(row.multiplyAdds)), ` ${STRINGS.multiplyAdds}`),
-      html('p', { class: 'time' }, html('span', { class: 'n' }, '\u2013'), ` ${STRINGS.unit} `, html('span', { class: 'spread' })),
+      html('p', { class: 'time' }, html('span', { class: 'n' }, '\u2013'), ' ', html('span', { class: 'unit' }, STRINGS.microseconds), ' ', html('span', { class: 'spread' })),
     ),
     html('p', { class: 'calls caption' }, STRINGS.notMeasured),
   );
@@ -153,6 +163,20 @@ function classChart(classes, prediction) {
       svg('text', { class: prediction?.index === i ? 'class-name is-said' : 'class-name', x: x + width / 2, y: RISE + 11 }, label),
     ];
   });
+}
+
+/** The likeliest classes by name.  @param {Prediction|null} prediction */
+function topClasses(prediction) {
+  const likeliest = [...(prediction?.probabilities ?? [])].sort((a, b) => b.probability - a.probability).slice(0, TOP);
+  return likeliest.map(({ class: label, probability }) =>
+    html(
+      'li',
+      { class: 'bar' },
+      html('span', { class: 'bar-label' }, label),
+      svg('svg', { class: 'bar-chart', 'aria-hidden': 'true' }, svg('rect', { class: 'class-track', x: 0, y: 3, height: 10, width: '100%' }), svg('rect', { class: 'class-fill', x: 0, y: 3, height: 10, width: `${(100 * probability).toFixed(2)}%` })),
+      html('span', { class: 'bar-value' }, percent(probability)),
+    ),
+  );
 }
 
 /** @param {Row} row */

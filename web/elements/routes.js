@@ -1,7 +1,7 @@
 /**
- * <pmoe-routes>: which patches the experts of one model took.  The board in calm grey; in each patch a gauge for every
- * expert that kept it (letter, colour, pattern; the height of the fill is the gate); chips with a small map per expert
- * that show or hide it; the scores of the patch that is pointed at; everything as a table.
+ * <pmoe-routes>: which patches the experts of one model took.  The board or photograph in calm grey; in each patch a
+ * gauge for every expert that kept it (letter, colour, pattern; the height of the fill is the gate); chips with a small
+ * map per expert that show or hide it; the scores of the patch that is pointed at; everything as a table.
  *
  * The parts of a model are made once, or found in markup that was recorded with it (data-shape says so); show() only
  * changes them, so that a gauge can move from one board to the next.
@@ -10,7 +10,7 @@
  * @typedef {import('../engine/protocol.js').Prediction} Prediction
  * @typedef {import('../engine/protocol.js').Route} Route
  */
-import { find, findAll, html, svg, paintGrey, RovingGrid } from './dom.js';
+import { find, findAll, html, svg, paint, RovingGrid } from './dom.js';
 import { colourClass, letter, patternDefs, patternFill } from './experts.js';
 import { decimalsForValues, fixed } from '../page/format.js';
 import { STRINGS } from '../page/strings.js';
@@ -19,14 +19,17 @@ const SIDE = 400; /* of the figure's coordinates */
 const MINI = 64;
 const FRAMED = 3; /* up to so many shown experts also frame their patches; more frames than that hide the patch */
 
-/** What setModel needs of a description. @typedef {{experts: number, kept: number, high: number, wide: number}} Shape */
+/**
+ * What setModel needs of a description: experts, the grid of patches, the picture that it divides.
+ * @typedef {{experts: number, kept: number, high: number, wide: number, height: number, width: number, channels: number}} Shape
+ */
 
 /** @param {number} expert */
 const badge = (expert) => html('span', { class: `badge ${colourClass(expert)}`, 'aria-hidden': 'true' }, letter(expert));
 
 export class PmoeRoutes extends HTMLElement {
   /** @type {Shape} */
-  #shape = { experts: 0, kept: 0, high: 0, wide: 0 };
+  #shape = { experts: 0, kept: 0, high: 0, wide: 0, height: 0, width: 0, channels: 0 };
   /** @type {Route[]|null} */
   #routes = null;
   /** @type {boolean[]} */
@@ -46,9 +49,9 @@ export class PmoeRoutes extends HTMLElement {
   #table = html('tbody');
 
   connectedCallback() {
-    const [experts, kept, high, wide] = (this.dataset.shape ?? '').split(' ').map(Number);
+    const [experts, kept, high, wide, height, width, channels] = (this.dataset.shape ?? '').split(' ').map(Number);
     if (!wide || this.#cells.length || !this.children.length) return;
-    this.#shape = { experts, kept, high, wide };
+    this.#shape = { experts, kept, high, wide, height, width, channels };
     this.#bind();
   }
 
@@ -93,14 +96,14 @@ export class PmoeRoutes extends HTMLElement {
 
   /** @returns {HTMLElement[]} the parts of the shape */
   #make() {
-    const { experts, high, wide } = this.#shape;
+    const { experts, high, wide, height, width, channels } = this.#shape;
     const cells = Array.from({ length: high * wide }, (_, i) => html('div', { role: 'gridcell', class: 'routes-cell', 'data-patch': i }));
     const rows = Array.from({ length: high }, (_, r) => html('div', { role: 'row' }, ...cells.slice(r * wide, (r + 1) * wide)));
     return [
       html(
         'div',
         { class: 'routes-figure' },
-        html('div', { class: 'routes-picture' }, html('canvas', { class: 'routes-canvas', width: 112, height: 112 })),
+        html('div', { class: channels === 1 ? 'routes-picture' : 'routes-picture is-colour' }, html('canvas', { class: 'routes-canvas', width, height })),
         this.#makeOverlay(),
         html('div', { role: 'grid', class: 'routes-grid', 'aria-labelledby': 'routes-title' }, ...rows),
       ),
@@ -114,7 +117,7 @@ export class PmoeRoutes extends HTMLElement {
         html(
           'table',
           {},
-          html('thead', {}, html('tr', {}, ...STRINGS.tableHead.map((text) => html('th', { scope: 'col' }, text)))),
+          html('thead', {}, html('tr', {}, ...STRINGS.tableHead(high * wide).map((text) => html('th', { scope: 'col' }, text)))),
           html('tbody'),
         ),
       ),
@@ -125,14 +128,14 @@ export class PmoeRoutes extends HTMLElement {
   show(prediction, pixels) {
     this.#routes = prediction.experts ?? [];
     if (!this.#chosen) this.#pointed = this.#routes[0]?.picks[0] ?? 0;
-    paintGrey(this.#picture, pixels);
+    paint(this.#picture, pixels);
     this.#update();
   }
 
   /** No routing: something is empty.  @param {Uint8Array} pixels */
   showNothing(pixels) {
     this.#routes = null;
-    paintGrey(this.#picture, pixels);
+    paint(this.#picture, pixels);
     this.#update();
   }
 
@@ -322,7 +325,7 @@ function makeGauge(e, { experts, high, wide }) {
   const [width, height] = [SIDE / wide, SIDE / high];
   const columns = experts <= 2 ? 2 : experts <= 8 ? 4 : 5;
   const rows = Math.ceil(experts / columns);
-  const margin = columns === 2 ? 13 : 8;
+  const margin = ((columns === 2 ? 13 : 8) / 100) * width;
   const slot = (width - 2 * margin) / Math.max(columns, 3);
   const gap = columns === 2 ? width - 2 * margin - 2 * slot : 0;
   const tall = (height - 2 * margin) / rows;

@@ -14,6 +14,8 @@
  * @property {string} version
  * @property {number} board             side of a drawn board in pixels
  * @property {number} cell              side of a digit
+ * @property {number} photo             side of a photograph
+ * @property {number} photo_channels
  * @property {Record<string, {number: number, grid: number}>} sets      of boards; grid: cells along a side
  * @property {{bytes: number, text: number}} error
  * @property {{bytes: number, first_ns: number, median_ns: number, low_ns: number, high_ns: number, samples: number,
@@ -487,6 +489,17 @@ export class Core {
             this.#bytes(from, rgba.length).set(rgba);
             this.#checked('pmoe_board_from_rgba', from, width, height, side, side, grey, inverted);
             return { pixels: this.#bytes(grey, side * side).slice(), inverted: this.#ints(inverted, 1)[0] !== 0 };
+        });
+    }
+
+    /** @param {Uint8Array} rgba @param {number} width @param {number} height */
+    photoFromRgba(rgba, width, height) {
+        const { photo, photo_channels } = this.#layout;
+        const count = photo * photo * photo_channels;
+        return this.#with([rgba.length, count], 'a picture', (from, rgb) => {
+            this.#bytes(from, rgba.length).set(rgba);
+            this.#checked('pmoe_photo_from_rgba', from, width, height, photo, photo, rgb);
+            return { pixels: this.#bytes(rgb, count).slice() };
         });
     }
 

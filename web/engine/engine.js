@@ -278,4 +278,9 @@ export class PmoeEngine {
     boardFromRgba(rgba, width, height) {
         return this.#started().core.boardFromRgba(rgba, width, height);
     }
+
+    /** @param {Uint8Array} rgba @param {number} width @param {number} height */
+    photoFromRgba(rgba, width, height) {
+        return this.#started().core.photoFromRgba(rgba, width, height);
+    }
 }

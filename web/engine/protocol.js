@@ -63,7 +63,7 @@
  *
  * @typedef {object} PredictArgs
  * @property {string[]} models          names given at open
- * @property {Uint8Array} pixels        [height * width] grey, 0 to 255
+ * @property {Uint8Array} pixels        [height * width * channels], 0 to 255
  *
  * @typedef {object} Route
  * @property {number[]} picks           patch indices, best first
@@ -76,7 +76,7 @@
  * @property {number} index
  * @property {{class: string, probability: number}[]} probabilities
  * @property {number[]} logits
- * @property {Route[]} [experts]        absent for a dense model
+ * @property {Route[]} [experts]        of a patch router; absent for a model without
  *
  * @typedef {object} TimeArgs
  * @property {string[]} models
@@ -117,6 +117,7 @@
  *             'board' {set: 'mosaic'|'mosaic10'|'mosaic64', seed, index} -> {pixels: Uint8Array of its pixels, truth: Truth}
  *             'digit' {ink: Uint8Array, width, height} -> {pixels: Uint8Array(784), empty: boolean}
  *             'boardFromRgba' {rgba: Uint8Array, width, height} -> {pixels: Uint8Array(12544), inverted: boolean}
+ *             'photoFromRgba' {rgba: Uint8Array, width, height} -> {pixels: Uint8Array(3072)}
  */
 
 export {}; /* types alone: no browser fetches this file */

@@ -13,7 +13,7 @@ import { fetchBytes } from './fetch.js';
 
 const MODEL_CAP = 64 << 20;
 const SHEET_CAP = 64 << 20;
-const PICTURE_CAP = 4 * (1 << 28); // bytes of rgba that pmoe_board_from_rgba accepts
+const PICTURE_CAP = 4 * (1 << 28); // bytes of rgba that pmoe_board_from_rgba and pmoe_photo_from_rgba accept
 const MOST_MODELS = 64;
 const MOST_NAME = 200;
 const MOST_BATCH = 256;
@@ -137,6 +137,10 @@ const OPERATIONS = {
     boardFromRgba(engine, args) {
         const [rgba, width, height] = picture(args, 'rgba', 4);
         return withPixels(engine.boardFromRgba(rgba, width, height));
+    },
+    photoFromRgba(engine, args) {
+        const [rgba, width, height] = picture(args, 'rgba', 4);
+        return withPixels(engine.photoFromRgba(rgba, width, height));
     },
 };
 

@@ -1,39 +1,32 @@
 /**
- * The page: what a visitor does on one side, the engine on the other, and between them one board of pixels.
+ * The page: what a visitor does on one side, the engine on the other, and between them one input: a board or a photograph.
  *
- * Every change ends in changed(): predictions at once (the newest board wins; boards that were overtaken are skipped),
- * times once the board rests, one spoken sentence once the result stands.  A failure is told and changes nothing.
+ * Every change ends in changed(): predictions at once (the newest input wins; those that were overtaken are skipped),
+ * times once the input rests, one spoken sentence once the result stands.  A failure is told and changes nothing.
  */
 import { address, begun, firstSession, listener, openSession } from './begin.js';
-import { SETS, findSet } from './models.js';
+import { Boards } from './boards.js';
+import { KINDS, SETS, findSet, firstOf } from './models.js';
 import { readState, writeState } from './state.js';
 import { PictureError, readPicture } from './picture.js';
-import { SamplePicker } from './samples.js';
 import { STRINGS } from './strings.js';
 import { count, kibibytes, wholePercent } from './format.js';
-import { BOARD, CELLS, cellPixels, emptyCells, setCellPixels } from '../elements/board.js';
 import { letter } from '../elements/experts.js';
 import { html, find } from '../elements/dom.js';
-import '../elements/pad.js';
 import '../elements/routes.js';
 import '../elements/result.js';
 
 const LOADING_MS = 250; /* a load that is over sooner is not told: telling takes part of that time */
-const REST_MS = 150; /* a board untouched for so long is timed */
-const REST_DRAWING_MS = 1000; /* while the pad is open: a digit takes several strokes */
+const REST_MS = 150; /* an input untouched for so long is timed */
+const REST_DRAWING_MS = 1000; /* while someone draws: a digit takes several strokes */
 const SPEAK_MS = 700;
 const FEW_EXPERTS = 3;
 const SHUFFLES = 1e6; /* boards that shuffling chooses from ... */
-const FIRST_FILL = 2 ** 30; /* ... and the first of those that fill gaps: far from them */
-
-/** @typedef {'empty'|'drawn'|'picture'|'sample'|{sample: number, whole: boolean}} Origin  ('sample': not known yet of which digit) */
 
 const parts = {
-  board: /** @type {import('../elements/board.js').PmoeBoard} */ (find(document, '#board')),
-  pad: /** @type {import('../elements/pad.js').PmoePad} */ (find(document, '#pad')),
   routes: /** @type {import('../elements/routes.js').PmoeRoutes} */ (find(document, '#routes')),
   result: /** @type {import('../elements/result.js').PmoeResult} */ (find(document, '#result')),
-  samples: find(document, '#samples-panel'),
+  overlays: [find(document, '#pad'), find(document, '#samples-panel')],
   under: find(document, '#under'),
   status: find(document, '#status'),
   statusAct: /** @type {HTMLButtonElement} */ (find(document, '#status-act')),
@@ -47,23 +40,14 @@ const parts = {
   tools: /** @type {HTMLButtonElement[]} */ (['#shuffle', '#clear', '#samples', '#upload'].map((id) => find(document, id))),
 };
 
-let { state } = address;
+const { state } = address;
 /** @type {import('./session.js').Session|null} */
 let session = null;
 let starting = Promise.resolve(); /* until the first session is there, or is not to be had */
-const board = {
-  pixels: /** @type {Uint8Array} */ (new Uint8Array(BOARD * BOARD)),
-  origins: /** @type {Origin[]} */ (Array(CELLS).fill('empty')),
-  /** where the board's own digit still stands; null once it was drawn over or the board is someone's picture */
-  truth: /** @type {{label: string, patch: number}|null} */ (null),
-  note: '',
-};
 /** @type {import('../engine/protocol.js').Prediction[]|null} */
 let predictions = null;
-let editing = 0;
-let beforeDrawing = () => {}; /* puts back what the pad was opened on */
-let fills = 0;
 let version = 0;
+let choosing = 0; /* which set: the last one asked for wins */
 let answering = false;
 let restTimer = 0;
 let speakTimer = 0;
@@ -71,7 +55,12 @@ let speakTimer = 0;
 let timing = null;
 
 const set = () => findSet(state.set);
-const routedModel = () => set().models.find((model) => model.id === state.model) ?? set().models[1];
+
+/** Those of the set that have experts: what a button can show.  @param {import('./session.js').Session} running */
+const routedModels = (running) => set().models.filter(({ id }) => running.model(id).experts);
+
+/** @param {import('./session.js').Session} running  @returns {import('./models.js').ModelEntry|undefined} the one that is shown */
+const routedModel = (running) => routedModels(running).find(({ id }) => id === state.model) ?? routedModels(running)[0];
 
 /* ---- telling ------------------------------------------------------------------------------------------------------ */
 
@@ -112,12 +101,13 @@ listener.died = (error) => {
 /** @param {Promise<import('./session.js').Opened>} opening */
 async function start(opening) {
   const opened = await opening;
+  const { set: asked, seed, index } = opened.asked;
+  input = await inputOf(findSet(asked));
   session = opened.session;
   for (const tool of parts.tools) tool.disabled = false;
-  const { set: asked, seed, index } = opened.asked;
-  if (asked !== state.set || seed !== state.seed || index !== state.index) return chooseSet(state.set); /* the address changed */
+  if (asked !== state.set || seed !== state.seed || index !== state.index) return chooseSet(state); /* the address changed */
   showModels();
-  const shown = loadBoard(opened);
+  const shown = input.load(opened);
   showEngine(opened.session);
   await shown;
 }
@@ -139,7 +129,7 @@ function showEngine(running) {
   const passed = demoted.map((entry) => STRINGS.demoted(entry.variant, entry.reason));
   const facts = [
     ...(passed.length ? passed : [STRINGS.noneDemoted]),
-    ...(state.wasm === 'auto' && !state.threads ? [STRINGS.oneIsEnough] : oneThread ? [STRINGS.oneThread(oneThread)] : []),
+    ...(state.wasm === 'auto' && !state.threads ? [STRINGS.oneUnasked(running.threadsPay(set()))] : oneThread ? [STRINGS.oneThread(oneThread)] : []),
     STRINGS.golden(running.golden(set()), set().models.length),
     STRINGS.version(release, kibibytes(wasmBytes)),
   ];
@@ -178,13 +168,12 @@ async function chooseEngine({ wasm, threads }) {
 function showChoice(id, entries, pressed, choose) {
   const buttons = entries.map((entry) => {
     const button = html('button', { type: 'button', 'aria-pressed': String(entry.id === pressed), 'data-choice': entry.id }, entry.label);
-    button.addEventListener('click', () => {
-      choose(entry.id);
-      find(document, `#${id} [data-choice="${entry.id}"]`).focus();
-    });
+    button.addEventListener('click', () => choose(entry.id));
     return button;
   });
+  const focused = buttons.findIndex((button) => document.activeElement?.matches(`#${id} [data-choice="${button.dataset.choice}"]`));
   find(document, `#${id}`).replaceChildren(...buttons);
+  buttons[focused]?.focus();
 }
 
 function showModels() {
@@ -202,157 +191,162 @@ function showModels() {
       classes: model.classes,
     })),
   );
-  find(document, '#task').textContent = set().task;
-  if (SETS.length > 1) showChoice('sets', SETS, state.set, (id) => attempt(() => chooseSet(/** @type {'mosaic'|'mosaic10'} */ (id))));
+  const { kind, task } = set();
+  document.documentElement.dataset.kind = kind;
+  find(document, '#task').textContent = task;
+  const ofKind = SETS.filter((other) => other.kind === kind);
+  showChoice('kinds', KINDS, kind, (id) => attempt(() => (id === kind ? stay() : chooseSet({ set: firstOf(id).id, index: 0, model: '' }))));
+  showChoice('sets', ofKind.length > 1 ? ofKind : [], state.set, (id) =>
+    attempt(() => (id === state.set ? stay() : chooseSet({ set: findSet(id).id, index: state.index, model: '' }))),
+  );
   showRouted();
 }
 
 function showRouted() {
   const running = session;
   if (!running) return;
-  const { patches, experts, kept } = running.model(routedModel().id);
-  parts.routes.setModel({ experts, kept, high: patches.high, wide: patches.wide });
-  find(document, '#kept').textContent = String(kept);
-  find(document, '#patches').textContent = String(patches.high * patches.wide);
-  showChoice('models', set().models.slice(1), routedModel().id, (id) => {
-    state.model = id === set().models[1].id ? '' : id;
+  const [all, shown] = [routedModels(running), routedModel(running)];
+  parts.routes.hidden = !shown;
+  find(document, '#no-routes').hidden = Boolean(shown);
+  showChoice('models', all, shown?.id ?? '', (id) => {
+    state.model = id === all[0].id ? '' : id;
     remember();
     showRouted();
     showRoutes();
   });
+  if (!shown) return;
+  const { patches, experts, kept, input: picture } = running.model(shown.id);
+  parts.routes.setModel({ experts, kept, high: patches.high, wide: patches.wide, height: picture.height, width: picture.width, channels: picture.channels });
+  find(document, '#kept').textContent = String(kept);
+  find(document, '#patches').textContent = String(patches.high * patches.wide);
 }
 
-/** @param {'mosaic'|'mosaic10'} id */
-async function chooseSet(id) {
-  await session?.openModels(findSet(id), listener.progress);
-  state.set = id;
+/** What is shown was chosen again: it stays, whatever is still on its way. */
+function stay() {
+  choosing++;
+  input.show();
+}
+
+/** Its models are fetched, if they are not here; until then all stays as it is.  @param {Pick<import('./state.js').State, 'set'|'index'|'model'>} asked */
+async function chooseSet({ set: id, index, model }) {
+  const mine = ++choosing;
+  if (!session) return void Object.assign(state, { set: id, index, model }); /* start() comes back to it */
+  const next = await openSet(session, findSet(id), mine);
+  if (mine !== choosing || !session) return;
+  Object.assign(state, { set: id, index, model });
+  input = next;
   timing?.abort(); /* its times are of other models */
   clearTimeout(restTimer);
-  if (session) showEngine(session);
-  state.model = '';
+  showEngine(session);
   predictions = null;
+  uncover();
   showModels();
-  await loadBoard();
+  await input.load();
 }
 
-/* ---- the board ---------------------------------------------------------------------------------------------------- */
-
-/** @param {number} patch  @param {number} label  @returns {Origin} */
-const sampleOrigin = (patch, label) => ({ sample: label, whole: state.set === 'mosaic' || patch === board.truth?.patch });
-
-/**
- * The board that the address names.
- * @param {import('./session.js').Opened} [known]  it and its answers, if they are here already
- */
-async function loadBoard(known) {
-  if (!session) return;
-  const { pixels, truth } = known?.board ?? (await session.board(set(), state.seed, state.index));
-  board.pixels = pixels;
-  board.truth = { label: session.model(set().models[0].id).classes[truth.label], patch: truth.patch };
-  board.origins.fill('sample');
-  board.note = '';
-  remember();
-  closeOverlays();
-  changed(known?.predictions);
-  const mine = version;
-  const labels = await Promise.all(truth.digits.map(async (index) => (await session?.sampleDigit(index))?.label ?? 0));
-  if (mine !== version) return; /* someone draws already */
-  board.origins = labels.map((label, patch) => sampleOrigin(patch, label));
-  showBoard([]);
-}
-
-async function shuffle() {
-  state.index = 1 + Math.floor(Math.random() * SHUFFLES);
-  await loadBoard();
-}
-
-/** @param {number} cell  @param {Uint8Array} pixels  @param {Origin} origin */
-function setCell(cell, pixels, origin) {
-  setCellPixels(board.pixels, cell, pixels);
-  board.origins[cell] = origin;
-  if (board.truth?.patch === cell) board.truth = null;
-  board.note = STRINGS.yours;
-  changed();
-}
-
-/** @param {number} cell */
-const eraseCell = (cell) => setCell(cell, new Uint8Array(784), 'empty');
-
-function clearBoard() {
-  board.pixels = new Uint8Array(BOARD * BOARD);
-  board.origins.fill('empty');
-  board.truth = null;
-  board.note = '';
-  changed();
-}
-
-/** Clutter for some cells, from a board of this set that no shuffle shows; its own digit stays out.  @param {number[]} cells */
-async function fillCells(cells) {
-  if (!session) return;
-  if (cells.length === CELLS) return shuffle();
-  const { pixels, truth } = await session.board(set(), state.seed, FIRST_FILL + fills++);
-  for (const cell of cells) {
-    const from = cell === truth.patch ? (cell + 1) % CELLS : cell;
-    const { label } = await session.sampleDigit(truth.digits[from]);
-    setCellPixels(board.pixels, cell, cellPixels(pixels, from));
-    board.origins[cell] = { sample: label, whole: state.set === 'mosaic' };
-    if (board.truth?.patch === cell) board.truth = null;
+/** @param {import('./session.js').Session} running  @param {import('./models.js').InputSet} wanted  @param {number} mine */
+async function openSet(running, wanted, mine) {
+  try {
+    await running.openSet(wanted, (got, all) => mine === choosing && showStatus(STRINGS.loadingSet(kibibytes(got), kibibytes(all))));
+    return await inputOf(wanted);
+  } catch (error) {
+    if (mine !== choosing) return input; /* nobody waits for it any more */
+    input.show();
+    throw error;
   }
-  board.note = STRINGS.yours;
-  changed();
 }
 
-/** @param {Blob} file */
-async function usePicture(file) {
-  if (!session) return;
-  const { pixels, inverted } = await session.boardFromRgba(await readPicture(file));
-  board.pixels = pixels;
-  board.origins.fill('picture');
-  board.truth = null;
-  board.note = STRINGS.picture(inverted);
-  closeOverlays();
-  changed();
+/* ---- the input ---------------------------------------------------------------------------------------------------- */
+
+/** Only one of these covers the input at a time.  @param {HTMLElement} overlay */
+function cover(overlay) {
+  for (const each of parts.overlays) each.hidden = each !== overlay;
+  parts.under.inert = true;
 }
 
-/** @param {Origin} origin */
-function originName(origin) {
-  if (origin === 'empty') return STRINGS.cellEmpty;
-  if (origin === 'drawn') return STRINGS.cellDrawn;
-  if (origin === 'picture') return STRINGS.cellPicture;
-  if (origin === 'sample') return STRINGS.cellAnySample;
-  return origin.whole ? STRINGS.cellSample(origin.sample) : STRINGS.cellScrambled(origin.sample);
+function uncover() {
+  if (parts.overlays.every((overlay) => overlay.hidden)) return;
+  const inside = document.activeElement instanceof Element && document.activeElement.closest('.overlay') !== null;
+  for (const each of parts.overlays) each.hidden = true;
+  parts.under.inert = false;
+  if (inside) input.focus();
+  if (predictions && !answering) settleAgain();
 }
 
-/** @param {number[]} empty */
-function showBoard(empty) {
-  parts.board.show(board.pixels, board.origins.map((origin, i) => STRINGS.cell(i, empty.includes(i) ? STRINGS.cellEmpty : originName(origin))));
-  const touched = board.origins.some((origin) => typeof origin === 'string' && origin !== 'sample');
-  /** @type {[string, string, (() => Promise<void>)|null]} */
-  const [text, label, act] =
-    empty.length === CELLS
-      ? [STRINGS.boardEmpty, STRINGS.shuffle, shuffle]
-      : empty.length
-        ? [STRINGS.cellsEmpty(empty), STRINGS.fill, () => fillCells(empty)]
-        : board.truth && touched
-          ? [STRINGS.truthStands(board.truth.label, board.truth.patch), STRINGS.truthReplace, () => fillCells([/** @type {any} */ (board.truth).patch])]
-          : [board.truth ? STRINGS.truth(board.truth.label, board.truth.patch) : board.note, '', null];
+/** The overlay is gone: time now what was being drawn. */
+function settleAgain() {
+  clearTimeout(restTimer);
+  restTimer = window.setTimeout(measure, REST_MS);
+}
+
+/** @type {import('./samples.js').SamplePicker|null} until it is first needed */
+let picker = null;
+
+/** @param {string} text  @param {string} [label]  @param {() => unknown} [act] */
+function showStatus(text, label = '', act) {
   parts.status.textContent = text;
   parts.statusAct.hidden = !act;
   parts.statusAct.textContent = label;
-  parts.statusAct.onclick = act && (() => attempt(act));
+  parts.statusAct.onclick = act ? () => attempt(act) : null;
+}
+
+async function shuffle() {
+  const { photos } = set();
+  state.index = photos ? (state.index + 1 + Math.floor(Math.random() * (photos.count - 1))) % photos.count : 1 + Math.floor(Math.random() * SHUFFLES);
+  await input.load();
+}
+
+/** @param {EventTarget} target  @param {string} type  @param {(event: any) => unknown} act */
+const on = (target, type, act) => target.addEventListener(type, (event) => attempt(() => act(event)));
+
+/** @type {import('./input.js').Host} */
+const host = {
+  now() {
+    if (!session) throw new Error(STRINGS.engineFailed);
+    return { session, state, set: set() };
+  },
+  ready: () => session !== null,
+  shows: (asking) => asking === input,
+  changed,
+  loaded: remember,
+  shuffle,
+  status: showStatus,
+  cover,
+  uncover,
+  async pick(title, samples, choose) {
+    const asking = input;
+    const { SamplePicker } = await import('./samples.js');
+    if (asking !== input) return;
+    picker ??= new SamplePicker(parts.overlays[1], uncover);
+    cover(parts.overlays[1]);
+    picker.open(title, samples, choose);
+  },
+  on,
+};
+
+const boards = new Boards(host);
+/** @type {import('./input.js').Input} */
+let input = boards;
+/** @type {import('./input.js').Input|null} until they are first chosen */
+let photos = null;
+
+/** @param {import('./models.js').InputSet} wanted  @returns {Promise<import('./input.js').Input>} */
+async function inputOf(wanted) {
+  if (wanted.kind === 'board') return boards;
+  const { Photos } = await import('./photos.js');
+  return (photos ??= new Photos(host));
 }
 
 /* ---- answers ------------------------------------------------------------------------------------------------------ */
 
-/** @param {import('../engine/protocol.js').Prediction[]} [known]  the answers to what the board shows now */
+/** @param {import('../engine/protocol.js').Prediction[]} [known]  the answers to what the input shows now */
 function changed(known) {
   version++;
   timing?.abort();
   clearTimeout(restTimer);
   clearTimeout(speakTimer);
-  const empty = emptyCells(board.pixels);
-  showBoard(empty);
-  if (!empty.length) return void answer(known);
+  input.show();
+  if (!input.blank) return void answer(known);
   predictions = null;
   showAnswers();
   speakTimer = window.setTimeout(() => speak(parts.status.textContent ?? ''), SPEAK_MS);
@@ -366,9 +360,9 @@ async function answer(known) {
     for (let seen = -1; seen !== version && session; known = undefined) {
       seen = version;
       const asked = set();
-      const found = known ?? (await session.predict(asked, board.pixels.slice()));
+      const found = known ?? (await session.predict(asked, input.pixels.slice()));
       if (asked !== set()) continue; /* other models are shown now */
-      if (emptyCells(board.pixels).length) break;
+      if (input.blank) break;
       predictions = found;
       showAnswers();
     }
@@ -391,15 +385,17 @@ function showAnswers() {
 }
 
 function showRoutes() {
-  const found = predictions?.[set().models.indexOf(routedModel())];
-  if (found?.experts) parts.routes.show(found, board.pixels);
-  else parts.routes.showNothing(board.pixels);
+  const routed = session && routedModel(session);
+  if (!routed) return;
+  const found = predictions?.[set().models.indexOf(routed)];
+  if (found?.experts) parts.routes.show(found, input.pixels);
+  else parts.routes.showNothing(input.pixels);
 }
 
 /** The result stands, as far as is known: say it, and time it if it goes on standing. */
 function settle() {
   parts.result.note(STRINGS.timingWaits);
-  restTimer = window.setTimeout(measure, parts.pad.hidden ? REST_MS : REST_DRAWING_MS);
+  restTimer = window.setTimeout(measure, input.busy ? REST_DRAWING_MS : REST_MS);
   speakTimer = window.setTimeout(() => speak(sentence()), SPEAK_MS);
 }
 
@@ -408,9 +404,9 @@ async function measure() {
   const mine = (timing = new AbortController());
   parts.result.note(STRINGS.measuringNow);
   try {
-    const { timings, clockStepUs } = await session.time(set(), board.pixels, mine.signal);
+    const { timings, clockStepUs } = await session.time(set(), input.pixels, mine.signal);
     if (mine.signal.aborted) return;
-    const step = `${clockStepUs < 1 ? clockStepUs.toFixed(2) : count(clockStepUs)} ${STRINGS.unit}`;
+    const step = `${clockStepUs < 1 ? clockStepUs.toFixed(2) : count(clockStepUs)} ${STRINGS.microseconds}`;
     parts.result.showTimings(timings, STRINGS.measuredHere(step, session.started.threads));
     document.documentElement.dataset.timed = String(version);
   } catch (error) {
@@ -423,7 +419,8 @@ function sentence() {
   const said = predictions.map((prediction, i) =>
     STRINGS.heard(set().models[i].label, prediction.class, wholePercent(prediction.probabilities[prediction.index].probability)),
   );
-  const routes = predictions[set().models.indexOf(routedModel())]?.experts ?? [];
+  const routed = session && routedModel(session);
+  const routes = (routed && predictions[set().models.indexOf(routed)].experts) ?? [];
   const took =
     routes.length <= FEW_EXPERTS
       ? routes.map((route, e) => STRINGS.heardTook(letter(e), route.picks))
@@ -438,91 +435,25 @@ function speak(text) {
 
 /* ---- what a visitor does ------------------------------------------------------------------------------------------ */
 
-/** @param {number} cell */
-function openPad(cell) {
-  if (!session) return;
-  const [pixels, origin, { truth, note }] = [cellPixels(board.pixels, cell), board.origins[cell], board];
-  beforeDrawing = () => {
-    drawings++;
-    setCell(cell, pixels, origin);
-    Object.assign(board, { truth, note });
-    showBoard(emptyCells(board.pixels));
-  };
-  editing = cell;
-  parts.samples.hidden = true;
-  parts.pad.open(cell, pixels);
-  parts.under.inert = true;
-}
-
-/** @param {number} cell */
-async function openSamples(cell) {
-  editing = cell;
-  parts.pad.hidden = true;
-  await picker.open(cell);
-  parts.under.inert = true;
-}
-
-function closeOverlays() {
-  if (parts.pad.hidden && parts.samples.hidden) return;
-  const inside = document.activeElement instanceof Element && document.activeElement.closest('.overlay') !== null;
-  parts.pad.hidden = parts.samples.hidden = true;
-  parts.under.inert = false;
-  if (inside) parts.board.focusCell(editing);
-  if (predictions && !answering) settleAgain();
-}
-
-/** The pad is gone: time now what was being drawn. */
-function settleAgain() {
-  clearTimeout(restTimer);
-  restTimer = window.setTimeout(measure, REST_MS);
-}
-
-const picker = new SamplePicker(
-  parts.samples,
-  async () => {
-    const running = session;
-    return running ? Promise.all(Array.from({ length: running.samples }, (_, i) => running.sampleDigit(i))) : [];
-  },
-  (digit) => {
-    setCell(editing, digit.pixels, { sample: digit.label, whole: true });
-    closeOverlays();
-  },
-  closeOverlays,
-);
-
-let drawings = 0;
-
-/** @param {{ink: Uint8Array<ArrayBuffer>, width: number, height: number}} drawing */
-async function onInk(drawing) {
-  const [mine, cell] = [++drawings, editing];
-  const digit = await session?.digit(drawing);
-  if (!digit || mine !== drawings) return; /* overtaken by the next stroke */
-  parts.pad.showSeen(digit.pixels);
-  setCell(cell, digit.pixels, digit.empty ? 'empty' : 'drawn');
+/** @param {Blob} file */
+async function usePicture(file) {
+  if (session) await input.take(await readPicture(file));
 }
 
 /** @param {DataTransfer|null} data */
 const firstFile = (data) => data?.files[0] ?? null;
 
 function listen() {
-  /** @param {EventTarget} target  @param {string} type  @param {(event: any) => unknown} act */
-  const on = (target, type, act) => target.addEventListener(type, (event) => attempt(() => act(event)));
   const [shuffleTool, clearTool, samplesTool, uploadTool] = parts.tools;
   on(shuffleTool, 'click', shuffle);
-  on(clearTool, 'click', clearBoard);
-  on(samplesTool, 'click', () => openSamples(parts.board.cell));
+  on(clearTool, 'click', () => boards.clear());
+  on(samplesTool, 'click', () => input.openSamples());
   on(uploadTool, 'click', () => parts.file.click());
   on(parts.file, 'change', async () => {
     const file = parts.file.files?.[0];
     parts.file.value = '';
     if (file) await usePicture(file);
   });
-  on(parts.board, 'pmoe-open', ({ detail }) => openPad(detail.cell));
-  on(parts.board, 'pmoe-erase', ({ detail }) => eraseCell(detail.cell));
-  on(parts.pad, 'pmoe-ink', ({ detail }) => onInk(detail));
-  on(parts.pad, 'pmoe-restore', () => beforeDrawing());
-  on(parts.pad, 'pmoe-close', closeOverlays);
-  on(parts.pad, 'pmoe-samples', () => openSamples(editing));
   on(parts.variant, 'change', () => chooseEngine({ ...state, wasm: /** @type {any} */ (parts.variant.value) }));
   on(parts.dismiss, 'click', () => {});
   window.addEventListener('dragover', (event) => event.preventDefault());
@@ -540,14 +471,14 @@ function listen() {
 }
 
 async function onAddress() {
-  const before = state;
   const { state: next, problems } = readState(location.hash);
-  state = { ...next, wasm: before.wasm, threads: before.threads, set: before.set };
-  if (next.wasm !== before.wasm || next.threads !== before.threads) await chooseEngine(next);
-  if (next.set !== before.set) await chooseSet(next.set);
+  state.seed = next.seed;
+  if (next.wasm !== state.wasm || next.threads !== state.threads) await chooseEngine(next);
+  if (next.set !== state.set || !session) await chooseSet(next);
   else {
+    Object.assign(state, { index: next.index, model: next.model });
     showRouted();
-    await loadBoard();
+    await input.load();
   }
   tellProblems(problems);
 }

@@ -1,23 +1,31 @@
 /**
- * Which boards the page can show and which models answer them: the one table that a new model is added to.
- * Everything else about a model (experts, patches, counts, classes) comes from its file.
+ * Which inputs the page can show and which models answer them: the one table that a new model is added to.
+ * Everything else about a model (experts, patches, counts, classes, the size of its input) comes from its file.
  *
  * @typedef {object} ModelEntry
  * @property {string} id      also the name given to the engine
  * @property {string} file    under weights/
  * @property {string} label
  *
- * @typedef {object} BoardSet
- * @property {'mosaic'|'mosaic10'} id
+ * @typedef {object} InputSet
+ * @property {'mosaic'|'mosaic10'|'cifar10'} id
+ * @property {'board'|'photo'} kind
  * @property {string} label
  * @property {string} task    one sentence: what the networks look for
- * @property {ModelEntry[]} models  the first is the dense one that the others are measured against
+ * @property {{file: string, count: number}} [photos]  sheet of samples under weights/samples/, a column a class
+ * @property {ModelEntry[]} models  of one input size; the first is the dense one that the others are measured against
  */
 
-/** @type {BoardSet[]} */
+export const KINDS = [
+  { id: 'board', label: 'Digits' },
+  { id: 'photo', label: 'Photographs' },
+];
+
+/** @type {InputSet[]} the first of a kind is the one that the kind's button shows */
 export const SETS = [
   {
     id: 'mosaic',
+    kind: 'board',
     label: '0 or 1',
     task: 'One patch is a 0 or a 1, the others are digits from 2 to 9. The networks say which of the two it is.',
     models: [
@@ -28,12 +36,21 @@ export const SETS = [
   },
   {
     id: 'mosaic10',
+    kind: 'board',
     label: '0 to 9',
     task: 'One patch is a true digit from 0 to 9, the others are digits with their quarters scrambled. The networks say which digit is the true one.',
     models: [
       { id: 'cnn10', file: 'mosaic10-cnn.safetensors', label: 'CNN' },
       { id: 'pmoe10', file: 'mosaic10-pmoe.safetensors', label: 'pMoE' },
     ],
+  },
+  {
+    id: 'cifar10',
+    kind: 'photo',
+    label: 'CIFAR-10',
+    task: 'Airplane, automobile, bird, cat, deer, dog, frog, horse, ship or truck? The network knows these ten and names one of them, whatever the picture.',
+    photos: { file: 'cifar10.png', count: 50 },
+    models: [{ id: 'wrn', file: 'cifar-wrn.safetensors', label: 'Wide ResNet' }],
   },
 ];
 
@@ -44,6 +61,13 @@ export function findSet(id) {
   return found;
 }
 
+/** @param {string} kind */
+export function firstOf(kind) {
+  const found = SETS.find((set) => set.kind === kind);
+  if (!found) throw new Error(`no set is of the kind ${kind}`);
+  return found;
+}
+
 const base = new URL('../../', import.meta.url);
 
 export const URLS = {
@@ -51,6 +75,8 @@ export const URLS = {
   wasm: new URL('build/wasm/', base).href,
   images: new URL('weights/samples/digits-images-idx3-ubyte', base).href,
   labels: new URL('weights/samples/digits-labels-idx1-ubyte', base).href,
+  /** @param {InputSet} set  of photographs */
+  sheet: (set) => new URL(`weights/samples/${set.photos?.file}`, base).href,
   /** @param {ModelEntry} model */
   weights: (model) => new URL(`weights/${model.file}`, base).href,
 };

@@ -1,14 +1,14 @@
 /**
  * A file from a visitor to RGBA pixels.  What a file is, its bytes say, never its name.  Sizes are read from the header
- * where the format has them near the start, before anything is decoded.  Cropping, grey and the resize to a board
- * are the engine's: the same bytes everywhere.
+ * where the format has them near the start, before anything is decoded.  Cropping, grey and the resize to what the
+ * networks see are the engine's: the same bytes everywhere.
  */
 import { STRINGS } from './strings.js';
 
 const MAX_BYTES = 64 * 2 ** 20;
 const MAX_SIDE = 16384;
 const MAX_PIXELS = 2 ** 27; /* 512 MiB once decoded */
-const CANVAS_SIDE = 2048; /* 16 MiB of RGBA: far above the 112 pixels a side of a board, far below any canvas limit */
+const CANVAS_SIDE = 2048; /* 16 MiB of RGBA: far above the 112 pixels a side of a board or the 32 of a photograph, far below any canvas limit */
 
 /** One sentence for the visitor. */
 export class PictureError extends Error {}
@@ -17,6 +17,8 @@ export class PictureError extends Error {}
  * @typedef {object} Size
  * @property {number} width
  * @property {number} height
+ *
+ * @typedef {Size & {rgba: Uint8Array<ArrayBuffer>}} Picture
  *
  * @typedef {object} Format
  * @property {string} name
@@ -92,7 +94,7 @@ function checkSides(size) {
 
 /**
  * @param {Blob} file
- * @returns {Promise<{rgba: Uint8Array<ArrayBuffer>, width: number, height: number}>}  turned upright, at most 2048 a side
+ * @returns {Promise<Picture>}  turned upright, at most 2048 a side
  */
 export async function readPicture(file) {
   if (file.size > MAX_BYTES) throw new PictureError(STRINGS.pictureTooLarge((file.size / 2 ** 20).toFixed(0)));

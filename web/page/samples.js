@@ -1,34 +1,27 @@
 /**
- * The picker: real test digits from the sheet, two of each class at a time, one of which goes into the selected cell.
- * Labels are read once, when the picker first opens.
+ * The picker: samples of an input, two of each class at a time, one of which is chosen.  Fetched when it is first
+ * needed.
+ *
+ * @typedef {object} Sample
+ * @property {Uint8Array} pixels  grey or colour
+ * @property {number} side        in pixels
+ * @property {number} label       number of its class
+ * @property {string} name
  */
-import { html, paintGrey, RovingGrid } from '../elements/dom.js';
+import { html, paint, RovingGrid } from '../elements/dom.js';
 import { STRINGS } from './strings.js';
-
-/** @typedef {{pixels: Uint8Array, label: number}} Digit */
 
 const WIDE = 5;
 const EACH = 2;
 
 export class SamplePicker {
   #panel;
-  #load;
-  #choose;
   #close;
-  /** @type {Digit[][]|null} by label */
-  #byLabel = null;
   #page = 0;
 
-  /**
-   * @param {HTMLElement} panel
-   * @param {() => Promise<Digit[]>} load
-   * @param {(digit: Digit) => void} choose
-   * @param {() => void} close
-   */
-  constructor(panel, load, choose, close) {
+  /** @param {HTMLElement} panel  @param {() => void} close */
+  constructor(panel, close) {
     this.#panel = panel;
-    this.#load = load;
-    this.#choose = choose;
     this.#close = close;
     panel.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape') return;
@@ -37,46 +30,42 @@ export class SamplePicker {
     });
   }
 
-  /** @param {number} cell */
-  async open(cell) {
-    this.#byLabel ??= group(await this.#load());
-    this.#render(cell);
-  }
-
-  /** @param {number} cell */
-  #render(cell) {
-    const shown = (this.#byLabel ?? []).flatMap((digits) =>
-      Array.from({ length: Math.min(EACH, digits.length) }, (_, i) => digits[(this.#page * EACH + i) % digits.length]),
-    );
-    const buttons = shown.map((digit) => this.#button(digit));
+  /**
+   * @template {Sample} S
+   * @param {string} title  @param {S[]} samples  @param {(sample: S) => void} choose
+   */
+  open(title, samples, choose) {
+    const buttons = this.#inTurn(samples).map((sample) => {
+      const button = makeButton(sample);
+      button.addEventListener('click', () => choose(sample));
+      return button;
+    });
     const [done, more] = [html('button', { type: 'button' }, STRINGS.done), html('button', { type: 'button' }, STRINGS.more)];
     done.addEventListener('click', this.#close);
     more.addEventListener('click', () => {
       this.#page++;
-      this.#render(cell);
+      this.open(title, samples, choose);
     });
     this.#panel.replaceChildren(
-      html('div', { class: 'overlay-head' }, html('h3', { id: 'samples-title' }, STRINGS.samplesTitle(cell)), more, done),
+      html('div', { class: 'overlay-head' }, html('h3', { id: 'samples-title' }, title), more, done),
       html('div', { class: 'samples' }, ...buttons),
     );
     this.#panel.hidden = false;
     new RovingGrid(buttons, WIDE).focus();
   }
 
-  /** @param {Digit} digit */
-  #button(digit) {
-    const picture = html('canvas', { width: 28, height: 28 });
-    paintGrey(picture, digit.pixels);
-    const button = html('button', { type: 'button', class: 'sample', 'aria-label': STRINGS.sampleDigit(digit.label), 'data-label': digit.label }, picture);
-    button.addEventListener('click', () => this.#choose(digit));
-    return button;
+  /** @template {Sample} S  @param {S[]} samples  @returns {S[]} those whose turn it is */
+  #inTurn(samples) {
+    /** @type {S[][]} */
+    const byLabel = [];
+    for (const sample of samples) (byLabel[sample.label] ??= []).push(sample);
+    return byLabel.flatMap((same) => Array.from({ length: Math.min(EACH, same.length) }, (_, i) => same[(this.#page * EACH + i) % same.length]));
   }
 }
 
-/** @param {Digit[]} digits */
-function group(digits) {
-  /** @type {Digit[][]} */
-  const byLabel = [];
-  for (const digit of digits) (byLabel[digit.label] ??= []).push(digit);
-  return byLabel.filter(Boolean);
+/** @param {Sample} sample */
+function makeButton({ pixels, side, label, name }) {
+  const picture = html('canvas', { width: side, height: side });
+  paint(picture, pixels);
+  return html('button', { type: 'button', class: 'sample', 'aria-label': name, 'data-label': label }, picture);
 }

@@ -7,15 +7,16 @@
  * @typedef {import('../engine/protocol.js').Truth} Truth
  * @typedef {import('../engine/protocol.js').OpenResult} OpenResult
  * @typedef {import('../engine/protocol.js').Variant} Variant
- * @typedef {import('./models.js').BoardSet} BoardSet
+ * @typedef {import('./models.js').InputSet} InputSet
+ * @typedef {import('./picture.js').Picture} Picture
  * @typedef {Pick<import('./state.js').State, 'wasm'|'threads'>} Engine
  * @typedef {(got: number, all: number) => void} OnProgress  bytes so far, of those announced
  *
- * @typedef {object} Opened           a session whose models have answered their first board
+ * @typedef {object} Opened           a session whose models are open
  * @property {Session} session
- * @property {{set: string, seed: number, index: number}} asked  the board that was asked for
- * @property {{pixels: Uint8Array<ArrayBuffer>, truth: Truth}} board
- * @property {Prediction[]} predictions
+ * @property {{set: string, seed: number, index: number}} asked  the input that was asked for
+ * @property {{pixels: Uint8Array<ArrayBuffer>, truth: Truth}} [board]  that input, if it is a board ...
+ * @property {Prediction[]} [predictions]  ... and what the models said of it
  */
 import { EngineClient } from '../engine/client.js';
 import { likelyVariant } from '../engine/features.js';
@@ -26,10 +27,10 @@ const SMALL = 1 << 18; /* bytes; such files come in one piece, because reading s
 
 /**
  * @param {string} url
- * @param {(bytes: number) => void} onBytes  as they come
- * @param {(bytes: number) => void} onSize   once, if the server says
+ * @param {(bytes: number) => void} [onBytes]  as they come
+ * @param {(bytes: number) => void} [onSize]   once, if the server says
  */
-async function fetchFile(url, onBytes, onSize) {
+export async function fetchFile(url, onBytes = () => {}, onSize = () => {}) {
   const name = url.slice(url.lastIndexOf('/') + 1);
   const response = await fetch(url).catch(() => {
     throw new Error(STRINGS.fetchFailed(name));
@@ -84,6 +85,9 @@ function fetcher(onProgress) {
   return (url) => fetchFile(url, (bytes) => onProgress((got += bytes), all), (bytes) => (all += bytes));
 }
 
+/** @param {(url: string) => Promise<ArrayBuffer>} load  @returns {Promise<[ArrayBuffer, ArrayBuffer]>} images and labels of the sample digits */
+const loadSheet = (load) => Promise.all([load(URLS.images), load(URLS.labels)]);
+
 export class Session {
   #client = new EngineClient(URLS.worker);
   /** @type {Map<string, OpenResult>} */
@@ -93,10 +97,10 @@ export class Session {
   samples = 0;
 
   /**
-   * Start the worker and have the board of `state` composed and answered.  All files are fetched at once, and every
+   * Start the worker, open the models, and have the board of `state`, if it names one, composed and answered.  All files are fetched at once, and every
    * request is made as soon as those before it have been made: the worker never waits for a reply to be read.
    * @param {import('./state.js').State} state
-   * @param {BoardSet} set  the one that `state` names
+   * @param {InputSet} set  the one that `state` names
    * @param {OnProgress} onProgress
    * @param {(error: Error) => void} onDied  the worker was lost; this session is of no more use
    * @returns {Promise<Opened>}
@@ -107,17 +111,17 @@ export class Session {
     session.#client.addEventListener('died', (event) => onDied(/** @type {any} */ (event).error));
     const load = fetcher(onProgress);
     const module = fetchModule(state);
-    const sheet = later(Promise.all([load(URLS.images), load(URLS.labels)]));
+    const sheet = set.kind === 'board' && later(loadSheet(load));
     const weights = set.models.map((model) => later(load(URLS.weights(model))));
     /** @type {Promise<unknown>[]} */
     const replies = [];
     try {
       replies.push(later(session.start(state, await module)));
-      replies.push(later(session.#openSheet(...(await sheet))));
-      const composed = later(session.board(set, seed, index));
+      if (sheet) replies.push(later(session.#openSheet(...(await sheet))));
+      const composed = sheet ? later(session.board(set, seed, index)) : undefined;
       for (const [i, model] of set.models.entries()) replies.push(later(session.#openModel(model, await weights[i])));
       const board = await composed;
-      const predictions = await session.predict(set, board.pixels);
+      const predictions = board && (await session.predict(set, board.pixels));
       await Promise.all(replies);
       return { session, asked: { set: set.id, seed, index }, board, predictions };
     } catch (error) {
@@ -150,11 +154,12 @@ export class Session {
     if (opened.engine) this.started = opened.engine;
   }
 
-  /** @param {BoardSet} set  @param {OnProgress} onProgress */
-  async openModels(set, onProgress) {
+  /** All that its inputs and answers need and that is not here.  @param {InputSet} set  @param {OnProgress} onProgress */
+  async openSet(set, onProgress) {
     const load = fetcher(onProgress);
     const missing = set.models.filter((model) => !this.#opened.has(model.id));
-    await Promise.all(missing.map(async (model) => this.#openModel(model, await load(URLS.weights(model)))));
+    const sheet = set.kind === 'board' && !this.samples && loadSheet(load).then((files) => this.#openSheet(...files));
+    await Promise.all([sheet, ...missing.map(async (model) => this.#openModel(model, await load(URLS.weights(model))))]);
   }
 
   /** @param {string} id  of an open model */
@@ -164,24 +169,29 @@ export class Session {
     return opened.model;
   }
 
-  /** @param {BoardSet} set  @returns {number} models whose stored outputs were reproduced */
+  /** @param {InputSet} set  @returns {number} models whose stored outputs were reproduced */
   golden(set) {
     return set.models.filter((model) => this.#opened.get(model.id)?.golden).length;
   }
 
-  /** @param {BoardSet} set  @param {Uint8Array} pixels  answers in the order of the set's models */
+  /** @param {InputSet} set  whether another thread would be worth starting for one of its models */
+  threadsPay(set) {
+    return set.models.some((model) => this.#opened.get(model.id)?.model.threads_pay);
+  }
+
+  /** @param {InputSet} set  @param {Uint8Array} pixels  answers in the order of the set's models */
   predict(set, pixels) {
     return this.#client.call('predict', { models: set.models.map((model) => model.id), pixels });
   }
 
-  /** @param {BoardSet} set  @param {Uint8Array} pixels  @param {AbortSignal} signal */
+  /** @param {InputSet} set  @param {Uint8Array} pixels  @param {AbortSignal} signal */
   time(set, pixels, signal) {
     return this.#client.call('time', { models: set.models.map((model) => model.id), pixels, budgetMs: 250 }, { signal });
   }
 
-  /** @param {BoardSet} set  @param {number} seed  @param {number} index */
+  /** @param {InputSet} set  @param {number} seed  @param {number} index */
   board(set, seed, index) {
-    return this.#client.call('board', { set: set.id, seed, index });
+    return this.#client.call('board', { set: /** @type {'mosaic'|'mosaic10'} */ (set.id), seed, index });
   }
 
   /** @param {number} index  in the sheet */
@@ -194,8 +204,13 @@ export class Session {
     return this.#client.call('digit', drawing, { transfer: [drawing.ink.buffer] });
   }
 
-  /** @param {{rgba: Uint8Array<ArrayBuffer>, width: number, height: number}} picture  given up */
+  /** @param {Picture} picture  given up */
   boardFromRgba(picture) {
     return this.#client.call('boardFromRgba', picture, { transfer: [picture.rgba.buffer] });
+  }
+
+  /** @param {Picture} picture  given up */
+  photoFromRgba(picture) {
+    return this.#client.call('photoFromRgba', picture, { transfer: [picture.rgba.buffer] });
   }
 }

@@ -5,12 +5,12 @@
  * @typedef {object} State
  * @property {'auto'|import('../engine/protocol.js').Variant} wasm
  * @property {number} threads   0: one, or as it pays for a variant with threads
- * @property {'mosaic'|'mosaic10'} set
+ * @property {import('./models.js').InputSet['id']} set
  * @property {string} model   routed model shown; '' for the first one of the set
  * @property {number} seed
- * @property {number} index
+ * @property {number} index   of the board, or of the photograph in the sheet of samples
  */
-import { SETS } from './models.js';
+import { SETS, findSet } from './models.js';
 
 const LARGEST = 2 ** 31 - 1;
 
@@ -59,6 +59,11 @@ export function readState(hash) {
     const read = known?.read(value);
     if (read !== undefined) state[key] = read;
     else problems.push({ key, value, expected: known?.expected });
+  }
+  const { photos } = findSet(String(state.set));
+  if (photos && Number(state.index) >= photos.count) {
+    problems.push({ key: 'index', value: String(state.index), expected: upTo(photos.count - 1).expected });
+    state.index = KEYS.index.initial;
   }
   return { state: /** @type {State} */ (/** @type {unknown} */ (state)), problems };
 }

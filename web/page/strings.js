@@ -19,7 +19,8 @@ export const STRINGS = {
   engine: (/** @type {string} */ variant, /** @type {number} */ threads, /** @type {number} */ checks) =>
     `engine: wasm ${variant}, ${threads} thread${threads === 1 ? '' : 's'}, self-test ok (${checks} checks)`,
   oneThread: (/** @type {string} */ reason) => `One thread: ${reason}.`,
-  oneIsEnough: 'One thread: these networks are too small for more to pay. #threads=2 in the address asks for two.',
+  oneUnasked: (/** @type {boolean} */ pay) =>
+    `One thread${pay ? '' : ': these networks are too small for more to pay'}. #threads=2 in the address asks for two.`,
   golden: (/** @type {number} */ good, /** @type {number} */ all) =>
     `Stored outputs reproduced by ${good} of ${all} models.`,
   demoted: (/** @type {string} */ variant, /** @type {string} */ reason) => `wasm ${variant} does not run here: ${reason}`,
@@ -45,6 +46,12 @@ export const STRINGS = {
     inverted
       ? 'Your picture, cropped to a square, in grey, and inverted: the networks know white ink on black.'
       : 'Your picture, cropped to a square and in grey.',
+  photoSample: (/** @type {number} */ i, /** @type {number} */ n, /** @type {string} */ label) =>
+    `Sample ${i} of ${n} from the test images, labelled \u201c${label}\u201d.`,
+  photoYours: 'Your picture, cropped to a square and averaged down.',
+  photoSeen: (/** @type {number} */ side) => `What the network sees: ${side} \u00d7 ${side} pixels`,
+  photoSamples: 'Test images of CIFAR-10',
+  loadingSet: (/** @type {string} */ got, /** @type {string} */ all) => `Loading, ${got} of ${all}.`,
   boardEmpty: 'The board is empty: draw a digit or shuffle.',
   cellsEmpty: (/** @type {number[]} */ cells) =>
     cells.length > 4
@@ -85,13 +92,15 @@ export const STRINGS = {
   softGate: 'The height of the fill is the gate: the weight of a patch among those its expert kept.',
   chipsName: 'Experts shown',
   tableTitle: 'All picks, gates and scores as a table',
-  tableHead: ['Expert', 'Kept patches (gate), highest score first', 'Scores of patches 1 to 16'],
+  tableHead: (/** @type {number} */ n) => ['Expert', 'Kept patches (gate), highest score first', `Scores of patches 1 to ${n}`],
 
   /* what it said and what it cost */
-  allPatches: (/** @type {number} */ n) => `all ${n} patches`,
+  allPatches: (/** @type {number} */ n) => (n ? `all ${n} patches` : 'dense, the whole picture'),
   somePatches: (/** @type {number} */ experts, /** @type {number} */ kept) => `${experts} experts, ${kept} patches each`,
   multiplyAdds: 'multiply-adds',
-  unit: '\u00b5s',
+  topClasses: (/** @type {number} */ n) => `The ${n} likeliest classes`,
+  microseconds: '\u00b5s',
+  milliseconds: 'ms',
   spread: (/** @type {string} */ text) => `\u00b1 ${text}`,
   calls: (/** @type {string} */ samples, /** @type {string} */ calls) => `median of ${samples} \u00d7 ${calls} calls`,
   notMeasured: 'not measured',
