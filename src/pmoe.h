@@ -227,12 +227,24 @@ int32_t pmoe_digits_label(const pmoe_digits *digits, int32_t index);
 /* What models are trained and judged on.  Boards, composed: PMOE_MOSAIC, one patch is a 0 or a 1, the other n-1 are
  * digits 2..9; class = that digit (paper 1, sec. 5.1).  PMOE_MOSAIC10: one patch is a true digit 0..9, the others are
  * digits whose four 14 x 14 quadrants were permuted (never identically) and flipped; class = the true digit.
- * PMOE_MOSAIC64: the same on boards of 64 cells.  Photographs: PMOE_CIFAR10. */
-typedef enum pmoe_set { PMOE_MOSAIC, PMOE_MOSAIC10, PMOE_MOSAIC64, PMOE_CIFAR10 } pmoe_set;
+ * PMOE_MOSAIC64: the same on boards of 64 cells.
+ *
+ * Photographs: PMOE_CIFAR10 as they are.  PMOE_CIFAR10_NOISE: each at half its side somewhere on a background, a
+ * magnified crop of another with its quadrants in another order.  PMOE_VEHICLES: one quadrant is a vehicle at half its
+ * side, the others are animals; class = which of the four vehicles. */
+typedef enum pmoe_set {
+    PMOE_MOSAIC,
+    PMOE_MOSAIC10,
+    PMOE_MOSAIC64,
+    PMOE_CIFAR10,
+    PMOE_CIFAR10_NOISE,
+    PMOE_VEHICLES,
+} pmoe_set;
 
-const char *pmoe_set_name(pmoe_set set); /* "mosaic", "mosaic10", "mosaic64", "cifar10", or NULL */
-int32_t pmoe_set_classes(pmoe_set set);  /* 2, 10, 10, 10 */
+const char *pmoe_set_name(pmoe_set set); /* "mosaic", "mosaic10", "mosaic64", "cifar10", "noise", "vehicles", or NULL */
+int32_t pmoe_set_classes(pmoe_set set);  /* 2, 10, 10, 10, 10, 4 */
 int32_t pmoe_set_grid(pmoe_set set);     /* cells along a side of its boards: 4, 4, 8; else 0 */
+int pmoe_set_is_photos(pmoe_set set);    /* made of photographs, not of digits */
 const char *pmoe_set_class(pmoe_set set, int32_t class_index); /* its label, "0" or "airplane"; NULL out of range */
 
 /* Sides of a cell and of a board in pixels, of a board in cells: those of PMOE_MOSAIC and PMOE_MOSAIC10, and the most
@@ -285,7 +297,7 @@ int32_t pmoe_photos_label(const pmoe_photos *photos, int32_t index); /* -1 out o
 /* rgb [32][32][3] of photograph `index`; nothing happens out of range. */
 void pmoe_photos_pixels(const pmoe_photos *photos, int32_t index, uint8_t *rgb);
 
-/* Data to train or judge on: digits for sets of boards, photographs for PMOE_CIFAR10; what a set does not need may be
+/* Data to train or judge on: digits for sets of boards, photographs for the others; what a set does not need may be
  * NULL.  Both must outlive whatever was opened on them. */
 typedef struct pmoe_data {
     const pmoe_digits *digits;

@@ -20,6 +20,7 @@ enum random_stream {
     RANDOM_BOOTSTRAP, /* resampling of timings */
     RANDOM_DROPOUT,   /* what training drops */
     RANDOM_NOISE,     /* of gates in training */
+    RANDOM_COMPOSE,   /* composition of photographs */
 };
 
 /* The generator number `index` of a stream of a seed: no two share a sequence, none needs those before it. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 const char *const data_split_names[] = {"test", "train", NULL};
-const char *const set_names[] = {"mosaic", "mosaic10", "mosaic64", "cifar10", NULL};
+const char *const set_names[] = {"mosaic", "mosaic10", "mosaic64", "cifar10", "noise", "vehicles", NULL};
 const char *const board_set_names[] = {"mosaic", "mosaic10", "mosaic64", NULL};
 
 struct names {
@@ -89,7 +89,7 @@ static pmoe_status open_photos(const char *folder, enum data_split split, struct
 
 const char *data_dir_default(pmoe_set set)
 {
-    return set == PMOE_CIFAR10 ? "data/cifar10" : "data/mnist";
+    return pmoe_set_is_photos(set) ? "data/cifar10" : "data/mnist";
 }
 
 pmoe_status data_dir_open(const char *folder, pmoe_set set, enum data_split split, struct data_dir *data,
@@ -98,7 +98,7 @@ pmoe_status data_dir_open(const char *folder, pmoe_set set, enum data_split spli
     *data = (struct data_dir){.digits = NULL};
     folder = folder ? folder : data_dir_default(set);
     pmoe_status status =
-        set == PMOE_CIFAR10 ? open_photos(folder, split, data, error) : open_digits(folder, split, data, error);
+        pmoe_set_is_photos(set) ? open_photos(folder, split, data, error) : open_digits(folder, split, data, error);
     if (status != PMOE_OK)
         data_dir_close(data);
     return status;

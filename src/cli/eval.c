@@ -182,7 +182,7 @@ static void write_text(const struct eval_result *result, struct output *out)
 {
     const struct accuracy *found = &result->accuracy;
     pmoe_info info = pmoe_model_info(result->file->model);
-    if (result->set == PMOE_CIFAR10)
+    if (pmoe_set_is_photos(result->set))
         output_add(out, "%s on %d photographs of %s (%s, %s)\n", info.name, found->boards, pmoe_set_name(result->set),
                    data_folder(result), data_split_names[result->given->split]);
     else
@@ -196,9 +196,10 @@ static void write_text(const struct eval_result *result, struct output *out)
                         "with the largest gate of the expert that has it there most often\n");
     for (int32_t c = 0; c < found->classes; c++) {
         int32_t boards = found->class_boards[c];
-        output_add(out, "  class %-*s %6d %s %7.2f%%", result->set == PMOE_CIFAR10 ? 10 : 4,
+        output_add(out, "  class %-*s %6d %s %7.2f%%", pmoe_set_is_photos(result->set) ? 10 : 4,
                    pmoe_model_class(result->file->model, c), boards,
-                   result->set == PMOE_CIFAR10 ? "photographs" : "boards", percent(found->class_correct[c], boards));
+                   pmoe_set_is_photos(result->set) ? "photographs" : "boards",
+                   percent(found->class_correct[c], boards));
         if (found->experts) {
             output_add(out, "   any %6.2f%%", percent(found->kept_by_any[c], boards));
             add_best(out, "kept", found, c, accuracy_kept);
@@ -235,9 +236,11 @@ static pmoe_status evaluate(struct eval_result *result, const struct data_dir *d
 {
     const struct eval_options *given = result->given;
     struct pool *pool = NULL;
+    struct source source;
+    TRY(source_open(result->set, data_dir_all(data), (uint64_t)given->seed, &source, error));
     TRY(pool_open((int32_t)given->threads, &pool, error));
     enum { DEFAULT_BOARDS = 1000 };
-    int32_t all = data->photos ? pmoe_photos_count(data->photos) : DEFAULT_BOARDS;
+    int32_t all = source.count ? source.count : DEFAULT_BOARDS;
     struct accuracy_job job = {result->file->model, data_dir_all(data), result->set, (uint64_t)given->seed,
                                given->boards ? (int32_t)given->boards : all};
     pmoe_status status = accuracy_open(&job, pool, &result->accuracy, error);

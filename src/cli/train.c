@@ -1,5 +1,6 @@
 /* pmoe train: one recipe, from data to a weights file. */
 #include "../base/error.h"
+#include "../data/source.h"
 #include "../study/accuracy.h"
 #include "../train/recipe.h"
 #include "commands.h"
@@ -20,7 +21,7 @@ struct train_options {
     int64_t seed, threads, samples, batch, epochs, router_epochs, depth, widen, patch, norm, filters, head_width,
         experts, kept, shift, flip, nesterov, boards, checkpoint_every, test_every;
     double rate, rate_end, router_rate, momentum, decay, smoothing, dropout, noise, importance, load, kl;
-    int32_t json;
+    int32_t set, json;
 };
 
 #define AT(field) offsetof(struct train_options, field)
@@ -29,6 +30,8 @@ struct train_options {
 static const struct option options[] = {
     {"data", OPTION_TEXT, AT(data), NULL, "folder of MNIST's or CIFAR-10's files (default: below data/)", "DIR", 0, 0,
      NULL, 0},
+    {"set", OPTION_CHOICE, AT(set), NULL, "what to train and judge on (default: the recipe's)", "SET", 0, 0, set_names,
+     0},
     {"out", OPTION_TEXT, AT(out), NULL, "weights file to write", "FILE", 0, 0, NULL, 1},
     OPTION_ROW_SEED(struct train_options, "of initial weights, boards and their order"),
     {"samples", OPTION_INT, AT(samples), NULL, "boards or photographs an epoch (default: the recipe's, as below)", "N",
@@ -202,7 +205,7 @@ static size_t write_card(const struct training *training, char *text, size_t cap
     json_add_text(&json, "data",
                   training->given->data ? training->given->data : data_dir_default(training->recipe.set));
     json_add_text(&json, "isa", pmoe_model_info(pmoe_trainer_model(training->trainer)).isa);
-    if (training->recipe.set == PMOE_CIFAR10) {
+    if (pmoe_set_is_photos(training->recipe.set)) {
         json_add_int(&json, "test_photographs", training->given->boards);
     } else {
         json_add_int(&json, "test_boards", training->given->boards);
@@ -330,6 +333,11 @@ static pmoe_status train(struct training *training, pmoe_error *error)
     pmoe_options how = {.isa = given->isa};
     TRY(pmoe_trainer_open(&training->recipe, data_dir_all(&training->train), (int32_t)given->threads, &how,
                           &training->trainer, error));
+    struct source judged; /* looked at now: hours later would be too late */
+    TRY(source_open(training->recipe.set, data_dir_all(&training->test), 1, &judged, error));
+    if (judged.count && given->boards > judged.count)
+        return fail(error, PMOE_E_ARGUMENT, "--boards: there are %d test photographs, %lld were asked for",
+                    (int)judged.count, (long long)given->boards);
     if (given->resume)
         TRY(resume(training, error));
     size_t epochs = (size_t)training->recipe.epochs + (size_t)training->recipe.router_epochs;
@@ -396,7 +404,7 @@ static void write_text(const struct training *training, struct output *out)
     pmoe_info info = pmoe_model_info(pmoe_trainer_model(training->trainer));
     output_add(out, "%s: accuracy %.2f%% on %lld test %s, %lld parameters, %lld multiply-adds an image\n", info.name,
                training->accuracy, (long long)training->given->boards,
-               training->recipe.set == PMOE_CIFAR10 ? "photographs" : "boards", (long long)info.parameters,
+               pmoe_set_is_photos(training->recipe.set) ? "photographs" : "boards", (long long)info.parameters,
                (long long)info.multiply_adds);
     if (training->usage.experts)
         output_add(out, "experts: CV of mean gates %.3f, of load %.3f; entropy of an image's gates %.3f nats\n",
@@ -409,6 +417,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     struct training training = {.given = given, .command = typed->line};
     TRY(find_recipe(typed->operand[0], &training.recipe, error));
     override_recipe(&training.recipe, given);
+    if (training.given->set >= 0)
+        training.recipe.set = (pmoe_set)training.given->set;
     training.progress = progress_open();
     pmoe_status status = train(&training, error);
     if (status == PMOE_OK && training.given->json)

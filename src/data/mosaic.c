@@ -17,24 +17,11 @@
 
 #include "../base/error.h"
 #include "../base/random.h"
+#include "quadrants.h"
 
 #include <string.h>
 
-enum { QUADRANTS = 4, HALF = PMOE_CELL / 2, PERMUTATIONS = 24 };
-
-/* Permutation number `rank` of 0..3 in lexicographic order. */
-static void nth_permutation(uint32_t rank, int32_t permutation[QUADRANTS])
-{
-    static const uint32_t factorial[QUADRANTS] = {6, 2, 1, 1};
-    int32_t left[QUADRANTS] = {0, 1, 2, 3};
-    for (int32_t q = 0; q < QUADRANTS; q++) {
-        uint32_t at = rank / factorial[q];
-        rank %= factorial[q];
-        permutation[q] = left[at];
-        for (uint32_t k = at; k + 1 < QUADRANTS; k++)
-            left[k] = left[k + 1];
-    }
-}
+enum { HALF = PMOE_CELL / 2 };
 
 /* Where a cell is drawn: its first pixel, and bytes from one row of the board to the next. */
 struct place {
@@ -83,7 +70,7 @@ static int32_t draw_clutter(const pmoe_digits *digits, pmoe_set set, struct rand
     }
     int32_t digit = (int32_t)random_below(random, (uint32_t)digits->count);
     int32_t permutation[QUADRANTS];
-    nth_permutation(1 + random_below(random, PERMUTATIONS - 1), permutation);
+    quadrants_order(1 + random_below(random, QUADRANT_ORDERS - 1), permutation);
     draw_quartered(pmoe_digits_pixels(digits, digit), permutation, random_below(random, 256), cell);
     return digit;
 }

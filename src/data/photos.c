@@ -1,22 +1,28 @@
 /* Photographs from the binary files of CIFAR-10 in memory; pmoe.h describes them.
  *
- * Nothing is copied; a handle is a table of the files.  Leaves out: reading files, and the python and matlab versions,
- * which the official page offers too. */
+ * Nothing is copied; a handle is a table of the files and of the photographs by label.  Leaves out: reading files, and
+ * the python and matlab versions, which the official page offers too. */
+#include "composed.h"
+
 #include "../base/error.h"
 #include "../base/memory.h"
 
 #include <limits.h>
+#include <string.h>
 
 enum {
     PHOTO_PIXELS = PMOE_PHOTO * PMOE_PHOTO,
     ROW_BYTES = 1 + PMOE_PHOTO_CHANNELS * PHOTO_PIXELS,
+    PHOTO_LABELS = 10,
 };
 
 struct pmoe_photos {
     const uint8_t *file[PMOE_PHOTO_FILES];
     int32_t end[PMOE_PHOTO_FILES]; /* number behind the last row of each */
     int32_t files, count;
+    int32_t first[PHOTO_LABELS + 1]; /* of each label in by_label */
     pmoe_allocator allocator;
+    int32_t by_label[]; /* [count] */
 };
 
 static pmoe_status check_file(const pmoe_bytes *file, int32_t number, pmoe_error *error)
@@ -31,10 +37,33 @@ static pmoe_status check_file(const pmoe_bytes *file, int32_t number, pmoe_error
         return fail(error, PMOE_E_FORMAT, "CIFAR-10 file %d: expected rows of %d bytes, found %zu bytes", (int)number,
                     ROW_BYTES, file->count);
     for (size_t at = 0; at < file->count; at += ROW_BYTES)
-        if (bytes[at] >= pmoe_set_classes(PMOE_CIFAR10))
+        if (bytes[at] >= PHOTO_LABELS)
             return fail(error, PMOE_E_FORMAT, "CIFAR-10 file %d: expected a label 0 to 9 at byte %zu, found %d",
                         (int)number, at, bytes[at]);
     return PMOE_OK;
+}
+
+/* NULL out of range. */
+static const uint8_t *row_of(const pmoe_photos *photos, int32_t index)
+{
+    if (index < 0 || index >= photos->count)
+        return NULL;
+    int32_t file = 0;
+    while (index >= photos->end[file])
+        file++;
+    return photos->file[file] + (size_t)(index - (file ? photos->end[file - 1] : 0)) * ROW_BYTES;
+}
+
+static void sort_by_label(pmoe_photos *photos)
+{
+    int32_t at = 0;
+    for (int32_t label = 0; label < PHOTO_LABELS; label++) {
+        photos->first[label] = at;
+        for (int32_t i = 0; i < photos->count; i++)
+            if (*row_of(photos, i) == label)
+                photos->by_label[at++] = i;
+    }
+    photos->first[PHOTO_LABELS] = at;
 }
 
 pmoe_status pmoe_photos_open(const pmoe_bytes *files, int32_t count, const pmoe_options *options, pmoe_photos **photos,
@@ -56,10 +85,12 @@ pmoe_status pmoe_photos_open(const pmoe_bytes *files, int32_t count, const pmoe_
         made.file[i] = files[i].at;
         made.end[i] = made.count += (int32_t)rows;
     }
-    *photos = allocator_take(&made.allocator, sizeof made);
+    size_t bytes = sizeof made + (size_t)made.count * sizeof(int32_t);
+    *photos = allocator_take(&made.allocator, bytes);
     if (!*photos)
-        return fail(error, PMOE_E_MEMORY, "CIFAR-10: no memory for a table of %zu bytes", sizeof made);
-    **photos = made;
+        return fail(error, PMOE_E_MEMORY, "CIFAR-10: no memory for a table of %zu bytes", bytes);
+    memcpy(*photos, &made, sizeof made);
+    sort_by_label(*photos);
     return PMOE_OK;
 }
 
@@ -77,17 +108,6 @@ int32_t pmoe_photos_count(const pmoe_photos *photos)
     return photos->count;
 }
 
-/* NULL out of range. */
-static const uint8_t *row_of(const pmoe_photos *photos, int32_t index)
-{
-    if (index < 0 || index >= photos->count)
-        return NULL;
-    int32_t file = 0;
-    while (index >= photos->end[file])
-        file++;
-    return photos->file[file] + (size_t)(index - (file ? photos->end[file - 1] : 0)) * ROW_BYTES;
-}
-
 int32_t pmoe_photos_label(const pmoe_photos *photos, int32_t index)
 {
     const uint8_t *row = row_of(photos, index);
@@ -100,4 +120,10 @@ void pmoe_photos_pixels(const pmoe_photos *photos, int32_t index, uint8_t *rgb)
     for (int32_t i = 0; row && i < PHOTO_PIXELS; i++)
         for (int32_t c = 0; c < PMOE_PHOTO_CHANNELS; c++)
             *rgb++ = row[1 + c * PHOTO_PIXELS + i];
+}
+
+const int32_t *photos_of_labels(const pmoe_photos *photos, int32_t first, int32_t last, int32_t *count)
+{
+    *count = photos->first[last + 1] - photos->first[first];
+    return photos->by_label + photos->first[first];
 }

@@ -8,6 +8,8 @@ static const char *const digit_names[] = {"0", "1", "2", "3", "4", "5", "6", "7"
 static const char *const photo_names[] = {"airplane", "automobile", "bird",  "cat",  "deer",
                                           "dog",      "frog",       "horse", "ship", "truck"};
 
+static const char *const vehicle_names[] = {"airplane", "automobile", "ship", "truck"};
+
 static const struct {
     const char *name;
     int32_t classes, grid;
@@ -17,6 +19,8 @@ static const struct {
     [PMOE_MOSAIC10] = {"mosaic10", 10, PMOE_GRID, digit_names},
     [PMOE_MOSAIC64] = {"mosaic64", 10, PMOE_MAX_GRID, digit_names},
     [PMOE_CIFAR10] = {"cifar10", 10, 0, photo_names},
+    [PMOE_CIFAR10_NOISE] = {"noise", 10, 0, photo_names},
+    [PMOE_VEHICLES] = {"vehicles", 4, 0, vehicle_names},
 };
 enum { SETS = sizeof sets / sizeof *sets };
 
@@ -38,4 +42,9 @@ int32_t pmoe_set_grid(pmoe_set set)
 const char *pmoe_set_class(pmoe_set set, int32_t class_index)
 {
     return class_index >= 0 && class_index < pmoe_set_classes(set) ? sets[set].labels[class_index] : NULL;
+}
+
+int pmoe_set_is_photos(pmoe_set set)
+{
+    return pmoe_set_name(set) && !pmoe_set_grid(set);
 }

@@ -1,12 +1,13 @@
 #include "source.h"
 
 #include "../base/error.h"
+#include "composed.h"
 
 #include <string.h>
 
 struct source source_shape(pmoe_set set)
 {
-    if (set == PMOE_CIFAR10)
+    if (pmoe_set_is_photos(set))
         return (struct source){
             .set = set, .height = PMOE_PHOTO, .width = PMOE_PHOTO, .channels = PMOE_PHOTO_CHANNELS, .cell = PMOE_PHOTO};
     int32_t side = pmoe_set_grid(set) * PMOE_CELL;
@@ -17,13 +18,18 @@ pmoe_status source_open(pmoe_set set, pmoe_data data, uint64_t seed, struct sour
 {
     if (!pmoe_set_name(set))
         return fail(error, PMOE_E_ARGUMENT, "data: there is no set number %d", (int)set);
-    if (set == PMOE_CIFAR10 ? !data.photos : !data.digits)
+    if (pmoe_set_is_photos(set) ? !data.photos : !data.digits)
         return fail(error, PMOE_E_ARGUMENT, "data: the set %s needs %s, found none", pmoe_set_name(set),
-                    set == PMOE_CIFAR10 ? "photographs" : "digits");
+                    pmoe_set_is_photos(set) ? "photographs" : "digits");
     *source = source_shape(set);
     source->data = data;
     source->seed = seed;
-    source->count = set == PMOE_CIFAR10 ? pmoe_photos_count(data.photos) : 0;
+    source->count = pmoe_set_is_photos(set) ? composed_count(data.photos, set) : 0;
+    if (pmoe_set_is_photos(set) && !source->count)
+        return fail(error, PMOE_E_ARGUMENT,
+                    "data: the set %s needs photographs of airplanes, automobiles, ships, "
+                    "trucks and animals, one of these is missing",
+                    pmoe_set_name(set));
     return PMOE_OK;
 }
 
@@ -35,7 +41,7 @@ size_t source_pixels(const struct source *source)
 pmoe_status source_sample(const struct source *source, uint64_t index, uint8_t *pixels, int32_t *label, int32_t *patch,
                           pmoe_error *error)
 {
-    if (source->set != PMOE_CIFAR10) {
+    if (!pmoe_set_is_photos(source->set)) {
         pmoe_board_truth truth;
         TRY(pmoe_board(source->data.digits, source->set, source->seed, index, pixels, &truth, error));
         *label = truth.label;
@@ -45,8 +51,7 @@ pmoe_status source_sample(const struct source *source, uint64_t index, uint8_t *
     if (index >= (uint64_t)source->count)
         return fail(error, PMOE_E_ARGUMENT, "data: there are %d photographs, number %llu was asked for",
                     (int)source->count, (unsigned long long)index);
-    pmoe_photos_pixels(source->data.photos, (int32_t)index, pixels);
-    *label = pmoe_photos_label(source->data.photos, (int32_t)index);
+    *label = composed_sample(source->data.photos, source->set, source->seed, (int32_t)index, pixels);
     *patch = -1;
     return PMOE_OK;
 }

@@ -9,7 +9,7 @@
 struct source {
     pmoe_set set;
     pmoe_data data;
-    uint64_t seed;                   /* of boards */
+    uint64_t seed;                   /* of what is composed */
     int32_t height, width, channels; /* of one sample */
     int32_t cell;                    /* side of what an augmentation moves: a board's cells, a whole photograph */
     int32_t count;                   /* samples there are; 0: endless */

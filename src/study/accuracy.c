@@ -161,7 +161,7 @@ static pmoe_status check_job(const struct accuracy_job *job, struct source *sour
     if (info->classes != classes)
         return fail(error, PMOE_E_ARGUMENT, "model \"%s\": the set has %d classes, the model %d", info->name, classes,
                     info->classes);
-    if (job->set == PMOE_CIFAR10)
+    if (pmoe_set_is_photos(job->set))
         info->experts = info->kept = 0;
     int32_t grid = pmoe_set_grid(job->set);
     if (info->experts && info->patches_high * info->patches_wide != grid * grid)

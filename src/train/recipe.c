@@ -117,7 +117,7 @@ static pmoe_status check_set(const pmoe_recipe *recipe, pmoe_error *error)
     if (!pmoe_set_name(recipe->set))
         return fail(error, PMOE_E_ARGUMENT, "recipe \"%.31s\": there is no set number %d", recipe->name,
                     (int)recipe->set);
-    int photos = recipe->set == PMOE_CIFAR10;
+    int photos = pmoe_set_is_photos(recipe->set);
     if (!has_stages(recipe) && is_wrn(recipe) != photos)
         return fail(error, PMOE_E_ARGUMENT,
                     "recipe \"%.31s\": the set is %s; residual networks are for photographs, layers of one patch for "

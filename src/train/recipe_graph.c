@@ -343,7 +343,7 @@ static void write_pool(struct json_writer *json, const pmoe_recipe *recipe)
 
 static void write_layers(struct json_writer *json, const pmoe_recipe *recipe)
 {
-    if (recipe->set == PMOE_CIFAR10)
+    if (pmoe_set_is_photos(recipe->set))
         write_normalise(json);
     switch (recipe->kind) {
     case PMOE_CNN: write_cnn(json, recipe); break;

@@ -97,6 +97,12 @@ test('cifar-wrn trains, is judged and used like any other', () => {
     assert.match(succeed(['predict', '--model', at('wrn.safetensors'), 'web/screenshot.png']), /cifar-wrn +class [a-z]+, /);
     const { model } = JSON.parse(succeed(['info', at('wrn.safetensors'), '--json']));
     assert.equal(model.layers[0].name, 'normalise');
+    /* Composed sets: 4 vehicles to a class in training, one in the test. */
+    const vehicles = [...args, '--set', 'vehicles', '--out', at('vehicles.safetensors')];
+    refuse([...vehicles, '--boards', '12'], /--boards: there are 4 test photographs, 12 were asked for/);
+    succeed([...vehicles, '--boards', '4']);
+    assert.match(succeed(['eval', '--model', at('vehicles.safetensors'), ...data]), /on 4 photographs of vehicles[^]*class ship/);
+    refuse(['eval', '--model', at('wrn.safetensors'), ...data, '--set', 'vehicles'], /the set has 4 classes, the model 10/);
     assert.equal(JSON.parse(model.metadata['pmoe.card']).test_photographs, 12);
     const out = ['--out', at('none')];
     refuse([...args, '--samples', '61', ...out], /samples is 61, there are 60 photographs/);
@@ -120,7 +126,7 @@ test('heads say how their experts are used, in training, in eval and of a pictur
         const bytes = readFileSync(file);
         const text = succeed([...args, '--threads', '2']);
         assert.deepEqual(readFileSync(file), bytes);
-        assert.equal(result.recipe.head_width, kept ? 16 : 64);
+        assert.equal(result.recipe.head_width, kept ? 32 : 256);
         const evaluated = JSON.parse(succeed(['eval', '--model', file, ...data, '--json']));
         const table = succeed(['eval', '--model', file, ...data]);
         const seen = succeed(['predict', '--model', file, 'web/screenshot.png']);
@@ -133,7 +139,8 @@ test('heads say how their experts are used, in training, in eval and of a pictur
         for (const { gates, load } of [result.usage, result.epochs[1].usage, evaluated.usage, evaluated.classes[3].usage]) {
             assert.ok(Math.abs(sum(gates) - 1) < 1e-4 && Math.abs(sum(load) - kept) < 1e-4);
         }
-        assert.deepEqual(evaluated.usage, result.usage);
+        for (const key of ['gates_cv', 'load_cv', 'entropy']) // training folds no norms: another rounding
+            assert.ok(Math.abs(evaluated.usage[key] - result.usage[key]) < 1e-4, key);
         assert.match(text, /experts: CV of mean gates \d/);
         assert.match(table, new RegExp(`an image keeps ${kept} of 4; CV of mean gates`));
         assert.equal(table.match(/^ {2}(automobile|truck|all|kept by) +\d+\.\d\d( +\d+\.\d\d){3}$/gm)?.length, 4);

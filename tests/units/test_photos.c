@@ -100,7 +100,14 @@ static void test_sets_have_names(void **state)
     (void)state;
     assert_string_equal(pmoe_set_name(PMOE_CIFAR10), "cifar10");
     assert_string_equal(pmoe_set_name(PMOE_MOSAIC10), "mosaic10");
-    assert_null(pmoe_set_name((pmoe_set)(PMOE_CIFAR10 + 1)));
+    assert_string_equal(pmoe_set_name(PMOE_CIFAR10_NOISE), "noise");
+    assert_string_equal(pmoe_set_name(PMOE_VEHICLES), "vehicles");
+    assert_null(pmoe_set_name((pmoe_set)(PMOE_VEHICLES + 1)));
+    assert_false(pmoe_set_is_photos((pmoe_set)(PMOE_VEHICLES + 1)));
+    assert_true(pmoe_set_is_photos(PMOE_CIFAR10) && pmoe_set_is_photos(PMOE_VEHICLES));
+    assert_false(pmoe_set_is_photos(PMOE_MOSAIC64));
+    assert_int_equal(pmoe_set_classes(PMOE_VEHICLES), 4);
+    assert_string_equal(pmoe_set_class(PMOE_VEHICLES, 2), "ship");
     assert_int_equal(pmoe_set_grid(PMOE_MOSAIC), 4);
     assert_int_equal(pmoe_set_grid(PMOE_MOSAIC64), 8);
     assert_int_equal(pmoe_set_grid(PMOE_CIFAR10), 0);
