@@ -5,7 +5,7 @@
  * A pick that differs puts another patch through an expert, which moves logits by far more than rounding does.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -108,8 +108,12 @@ for (const { name, size, file } of models)
 
 for (const name of readdirSync(WEIGHTS).filter((one) => one.endsWith('.safetensors')))
     test(`weights/${name}: the same logits in ONNX Runtime`, async () => {
-        const forms = name.includes('cnn') ? ['shared'] : ['shared', 'naive', 'batched'];
-        await compare(join(WEIGHTS, name), [112, 112, 1], forms);
+        const file = join(WEIGHTS, name);
+        const info = JSON.parse(execFileSync(CHECKED, ['info', file, '--json'], { encoding: 'utf8' }));
+        const { input, layers } = JSON.parse(info.model.metadata['pmoe.model']);
+        const group = layers.find((/** @type {any} */ layer) => layer.type === 'expert_group');
+        const forms = !group ? ['shared'] : group.expert[0].type === 'patch_conv' ? ['shared', 'naive', 'batched'] : ['shared', 'naive'];
+        await compare(file, [input.height, input.width, input.channels], forms);
     });
 
 test('ties go to the lower patch in ONNX Runtime too', async () => {
