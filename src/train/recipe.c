@@ -187,16 +187,13 @@ static pmoe_status check_head(const pmoe_recipe *recipe, pmoe_error *error)
                     "recipe \"%.31s\": dropout is %g, expected 0 to below 1 and a head that is not linear",
                     recipe->name, (double)recipe->dropout);
     if (recipe_is_mixture(recipe)) {
-        int32_t experts = recipe->experts, hard = head_is(recipe, "hard"), soft = head_is(recipe, "soft");
+        int32_t experts = recipe->experts, least = 2, most = experts - 1;
+        if (head_is(recipe, "soft"))
+            least = most = experts;
+        else if (head_is(recipe, "hard"))
+            least = most = 1;
         TRY(check_range(recipe, "experts", experts, 2, GRAPH_MAX_EXPERTS, error));
-        TRY(check_range(recipe, "kept", recipe->kept,
-                        soft   ? experts
-                        : hard ? 1
-                               : 2,
-                        soft   ? experts
-                        : hard ? 1
-                               : experts - 1,
-                        error));
+        TRY(check_range(recipe, "kept", recipe->kept, least, most, error));
     }
     if (recipe_has_hidden(recipe))
         TRY(check_range(recipe, "head_width", recipe_head_width(recipe), 1, GRAPH_MAX_CHANNELS, error));

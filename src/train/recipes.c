@@ -1,17 +1,21 @@
-/* The recipes of the committed weights. */
+/* The recipes; weights/README.md says of which there are weights. */
 #include "../pmoe.h"
 #include "recipe.h"
 
 #include <string.h>
 
-/* What all four heads share (papers C1 to C3): a narrow network that two cores train in minutes, and augmentation,
- * which paper 2 declares but never runs: --shift 0 --flip 0 trains as it did.  256 hidden outputs, or 8 experts of 32,
- * are four times the pooled channels; the paper's are as many, 512, but experts of 8 would have fewer than classes. */
+/* What all recipes for CIFAR-10 share.  Augmentation is on, also of heads, where paper 2 declares it but never runs it:
+ * --shift 0 --flip 0 trains as it did. */
+#define CIFAR(called)                                                                                                  \
+    .name = "cifar-" called, .set = PMOE_CIFAR10, .divisor = "n", .samples = 50000, .shift = 4, .flip = 1,             \
+    .batch = 128, .optimizer = "sgd", .momentum = 0.9f, .nesterov = 1, .decay = 5e-4f, .schedule = "one_cycle",        \
+    .rate = 0.2f, .rate_end = 0, .output = "trained", .seed = 1
+
+/* And all four heads (papers C1 to C3): a narrow network that two cores train in minutes.  256 hidden outputs, or 8
+ * experts of 32, are four times the pooled channels; the paper's are as many, 512, but experts of 8 would have fewer
+ * than classes. */
 #define HEAD(called)                                                                                                   \
-    .name = "cifar-head-" called, .head = called, .kind = PMOE_WRN, .set = PMOE_CIFAR10, .depth = 10, .widen = 1,      \
-    .divisor = "n", .samples = 50000, .shift = 4, .flip = 1, .batch = 128, .epochs = 5, .optimizer = "sgd",            \
-    .momentum = 0.9f, .nesterov = 1, .decay = 5e-4f, .schedule = "one_cycle", .rate = 0.2f, .rate_end = 0,             \
-    .output = "trained", .dropout = 0.1f, .seed = 1
+    CIFAR("head-" called), .head = called, .kind = PMOE_WRN, .depth = 10, .widen = 1, .epochs = 5, .dropout = 0.1f
 
 /* Paper 1's MNIST settings (papers A2 and B1; the code's where text and code differ: pooling by n, output +1 / -1 of
  * the separate model), and ours for ten classes.  board-cnn has as many filters as all experts of board-deep-pmoe
@@ -145,51 +149,9 @@ static const pmoe_recipe recipes[] = {
      .rate_end = 0.00005f,
      .output = "trained",
      .seed = 1},
-    {.name = "cifar-wrn",
-     .kind = PMOE_WRN,
-     .set = PMOE_CIFAR10,
-     .depth = 16,
-     .widen = 2,
-     .divisor = "n",
-     .samples = 50000,
-     .shift = 4,
-     .flip = 1,
-     .batch = 128,
-     .epochs = 32,
-     .optimizer = "sgd",
-     .momentum = 0.9f,
-     .nesterov = 1,
-     .decay = 5e-4f,
-     .schedule = "one_cycle",
-     .rate = 0.2f,
-     .rate_end = 0,
-     .output = "trained",
-     .seed = 1},
-    {.name = "cifar-wrn-pmoe",
-     .kind = PMOE_WRN_PMOE,
-     .set = PMOE_CIFAR10,
-     .depth = 16,
-     .widen = 2,
-     .patch = 1,
-     .experts = 4,
-     .kept = 16,
-     .gate = "softmax_topl",
-     .router_std = 1e-4f,
-     .divisor = "n",
-     .samples = 50000,
-     .shift = 4,
-     .flip = 1,
-     .batch = 128,
-     .epochs = 32,
-     .optimizer = "sgd",
-     .momentum = 0.9f,
-     .nesterov = 1,
-     .decay = 5e-4f,
-     .schedule = "one_cycle",
-     .rate = 0.2f,
-     .rate_end = 0,
-     .output = "trained",
-     .seed = 1},
+    {CIFAR("wrn"), .kind = PMOE_WRN, .depth = 16, .widen = 2, .epochs = 32},
+    {CIFAR("wrn-pmoe"), .kind = PMOE_WRN_PMOE, .depth = 16, .widen = 2, .epochs = 32, .patch = 1, .experts = 4,
+     .kept = 16, .gate = "softmax_topl", .router_std = 1e-4f},
     {HEAD("dense"), .head_width = 256},
     {HEAD("soft"), .head_width = 32, .experts = 8, .kept = 8, .balance = "uniform", .kl = 0.2f},
     {HEAD("sparse"), .head_width = 32, .experts = 8, .kept = 2, .noise = 0.3f, .balance = "smooth", .importance = 0.2f,
@@ -198,6 +160,7 @@ static const pmoe_recipe recipes[] = {
      .load = 0.2f},
 };
 #undef HEAD
+#undef CIFAR
 
 int pmoe_recipe_count(void)
 {

@@ -291,8 +291,7 @@ static uint64_t use_number(const pmoe_trainer *trainer, int32_t sample)
     return (uint64_t)trainer->epoch * (uint64_t)trainer->recipe.samples + (uint64_t)sample;
 }
 
-/* A sample as floats; returns its label, or -1. */
-static int32_t load_sample(const pmoe_trainer *trainer, int32_t sample, uint8_t *pixels, float *image)
+int32_t trainer_load_sample(const pmoe_trainer *trainer, int32_t sample, uint8_t *pixels, float *image)
 {
     int32_t label, patch;
     if (source_sample(&trainer->source, sample_number(trainer, sample), pixels, &label, &patch, NULL) != PMOE_OK)
@@ -343,8 +342,8 @@ static void part_task(void *context, int32_t index, int32_t worker)
     size_t pixels = source_pixels(&trainer->source);
     int32_t labels[4096]; /* the largest batch that recipe_check lets through */
     for (int32_t i = 0; i < count; i++) {
-        labels[i] = load_sample(trainer, trainer->batch_order[first + i], trainer->pixels + (size_t)number * pixels,
-                                lane->images + (size_t)i * pixels);
+        labels[i] = trainer_load_sample(trainer, trainer->batch_order[first + i],
+                                        trainer->pixels + (size_t)number * pixels, lane->images + (size_t)i * pixels);
         if (labels[i] < 0) {
             trainer->losses[first + i].correct = -1;
             return;
@@ -460,48 +459,6 @@ static void train_batch(pmoe_trainer *trainer)
     gather_usage(trainer);
 }
 
-/* ---- The router's own step: eq. 6 ---- */
-
-/* Sum over all patches of one image, in memory's order of a filter. */
-static void sum_patches(const pmoe_trainer *trainer, int32_t router, const float *image, float *sum)
-{
-    const struct layer_plan *plan = &trainer->model->plan[router];
-    memset(sum, 0, (size_t)plan->patch.runs * (size_t)plan->patch.run * sizeof *sum);
-    for (int32_t j = 0; j < trainer->graph->layer[router].patches; j++)
-        for (int32_t r = 0; r < plan->patch.runs; r++) {
-            const float *from = image + plan->table[j] + (ptrdiff_t)r * plan->patch.step;
-            for (int32_t i = 0; i < plan->patch.run; i++)
-                sum[r * plan->patch.run + i] += from[i];
-        }
-}
-
-/* For each sample of class c: L_r = <w_partner - w_c, sum of its patches>, classes paired (0,1), (2,3), ...; the
- * gradient does not depend on the weights. */
-static void train_routers_batch(pmoe_trainer *trainer, int32_t router)
-{
-    const struct kernels *kernels = trainer->model->kernels;
-    int32_t tensor = trainer->graph->layer[router].weight;
-    float *w = trainer->weights[tensor], *sum = trainer->gradients[tensor];
-    size_t row = (size_t)trainer->graph->tensor[tensor].count / (size_t)trainer->recipe.experts;
-    float rate = trainer->step_rate / (float)trainer->batch_size;
-    for (int32_t i = 0; i < trainer->batch_size; i++) {
-        struct lane *lane = &trainer->lane[0];
-        int32_t label = load_sample(trainer, trainer->batch_order[i], trainer->pixels, lane->images);
-        if (label < 0) {
-            trainer->batch_bad = 1;
-            return;
-        }
-        sum_patches(trainer, router, lane->images, sum);
-        float *own = w + (size_t)label * row, *partner = w + (size_t)(label ^ 1) * row;
-        double loss = 0;
-        for (size_t k = 0; k < row; k++)
-            loss += ((double)partner[k] - (double)own[k]) * (double)sum[k];
-        trainer->losses[i] = (struct loss){loss, 0};
-        kernels->axpy(own, rate, sum, row);
-        kernels->axpy(partner, -rate, sum, row);
-    }
-}
-
 /* ---- Epochs ---- */
 
 static int32_t router_layer(const pmoe_trainer *trainer)
@@ -578,7 +535,7 @@ pmoe_status pmoe_trainer_epoch(pmoe_trainer *trainer, void (*report)(void *user,
         trainer->step = (int64_t)(trainer->epoch - router_epochs(trainer)) * progress->batches + progress->batch + 1;
         trainer->step_rate = step_rate(trainer, progress->batches);
         if (routers)
-            train_routers_batch(trainer, router);
+            trainer_route_batch(trainer, router);
         else
             train_batch(trainer);
         if (trainer->batch_bad)

@@ -75,6 +75,12 @@ void trainer_pack(pmoe_trainer *trainer);
 /* The same and what follows from them, for others to run it. */
 PMOE_MUST_USE pmoe_status trainer_settle(pmoe_trainer *trainer, pmoe_error *error);
 
+/* A sample as floats, by way of pixels; returns its label, or -1 if it could not be made. */
+int32_t trainer_load_sample(const pmoe_trainer *trainer, int32_t sample, uint8_t *pixels, float *image);
+
+/* One step of the routers alone, against eq. 6 of the batch under way (routers.c). */
+void trainer_route_batch(pmoe_trainer *trainer, int32_t router);
+
 /* The tensor of the graph that this one of the trainer is, or has the shape and the treatment of. */
 int32_t trainer_like(const pmoe_trainer *trainer, int32_t tensor);
 
