@@ -2,6 +2,7 @@
 #include "data_dir.h"
 
 #include "../base/error.h"
+#include "../data/source.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +111,18 @@ void data_dir_close(struct data_dir *data)
     pmoe_photos_close(&data->photos);
     for (int32_t i = 0; i < DATA_FILES; i++)
         file_close(&data->file[i]);
+}
+
+pmoe_status data_dir_samples(const struct data_dir *data, pmoe_set set, int64_t asked, int32_t boards, int32_t *count,
+                             pmoe_error *error)
+{
+    struct source source;
+    TRY(source_open(set, data_dir_all(data), 1, &source, error));
+    if (source.count && asked > source.count)
+        return fail(error, PMOE_E_ARGUMENT, "--boards: there are %d photographs, %lld were asked for",
+                    (int)source.count, (long long)asked);
+    *count = asked ? (int32_t)asked : source.count ? source.count : boards;
+    return PMOE_OK;
 }
 
 pmoe_data data_dir_all(const struct data_dir *data)

@@ -31,6 +31,11 @@ PMOE_MUST_USE pmoe_status data_dir_open(const char *folder, pmoe_set set, enum d
                                         pmoe_error *error);
 void data_dir_close(struct data_dir *data);
 
+/* How many samples of a set to judge a model on: `asked`, refused if there are not so many; 0: all photographs, or
+ * `boards`. */
+PMOE_MUST_USE pmoe_status data_dir_samples(const struct data_dir *data, pmoe_set set, int64_t asked, int32_t boards,
+                                           int32_t *count, pmoe_error *error);
+
 /* As the library wants it. */
 pmoe_data data_dir_all(const struct data_dir *data);
 

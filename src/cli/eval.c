@@ -236,13 +236,11 @@ static pmoe_status evaluate(struct eval_result *result, const struct data_dir *d
 {
     const struct eval_options *given = result->given;
     struct pool *pool = NULL;
-    struct source source;
-    TRY(source_open(result->set, data_dir_all(data), (uint64_t)given->seed, &source, error));
-    TRY(pool_open((int32_t)given->threads, &pool, error));
     enum { DEFAULT_BOARDS = 1000 };
-    int32_t all = source.count ? source.count : DEFAULT_BOARDS;
-    struct accuracy_job job = {result->file->model, data_dir_all(data), result->set, (uint64_t)given->seed,
-                               given->boards ? (int32_t)given->boards : all};
+    int32_t boards;
+    TRY(data_dir_samples(data, result->set, given->boards, DEFAULT_BOARDS, &boards, error));
+    TRY(pool_open((int32_t)given->threads, &pool, error));
+    struct accuracy_job job = {result->file->model, data_dir_all(data), result->set, (uint64_t)given->seed, boards};
     pmoe_status status = accuracy_open(&job, pool, &result->accuracy, error);
     pool_close(&pool);
     TRY(status);

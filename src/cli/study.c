@@ -1,5 +1,6 @@
-/* pmoe study samples, pmoe study routing: paper 1's MNIST figures 4, 8 and 9, trained anew. */
+/* pmoe study samples, pmoe study routing: paper 1's figures 4, 8, 9 and 14 to 16, trained anew. */
 #include "../base/error.h"
+#include "../study/figures.h"
 #include "../study/sweep.h"
 #include "commands.h"
 #include "data_dir.h"
@@ -11,27 +12,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SEEDS = 100, KEPTS = 5 };
+enum { MAX_SEEDS = 100, DEFAULT_BOARDS = 10000 };
 
 struct study_options {
     const char *data;
     struct option_ints sizes;
-    int64_t seeds, boards, epochs, router_epochs, threads;
-    int32_t json;
+    int64_t seeds, boards, epochs, router_epochs, widen, threads;
+    int32_t set, json;
 };
 
 #define AT(field) offsetof(struct study_options, field)
-#define STUDY_ROWS(default_sizes)                                                                                      \
-    {"data", OPTION_TEXT, AT(data), "data/mnist", "folder of MNIST's files", "DIR", 0, 0, NULL, 0},                    \
-        {"sizes", OPTION_INTS, AT(sizes), default_sizes, "numbers of training boards", "N,N,..", 1, 1000000, NULL, 0}, \
+#define STUDY_ROWS(default_sizes, what)                                                                                \
+    {"data", OPTION_TEXT, AT(data), NULL, "folder of the set's files (default: below data/)", "DIR", 0, 0, NULL, 0},   \
+        {"sizes", OPTION_INTS, AT(sizes), default_sizes, what, "N,N,..", 1, 1000000, NULL, 0},                         \
         {"seeds", OPTION_INT, AT(seeds), "5", "trials of each point", "N", 1, MAX_SEEDS, NULL, 0},                     \
-        {"boards", OPTION_INT, AT(boards), "10000", "test boards (the paper: 1000)", "N", 1, 10000000, NULL, 0},       \
-        {"epochs", OPTION_INT, AT(epochs), "150", "of CNN and experts", "N", 0, 1000000, NULL, 0},                     \
+        {"boards", OPTION_INT, AT(boards), NULL, "test boards or photographs (default: 10000, or all photographs)",    \
+         "N",      1,          10000000,   NULL, 0},                                                                   \
+        {"epochs", OPTION_INT, AT(epochs), "-1", "of CNN and experts; -1: the recipe's", "N", -1, 1000000, NULL, 0},   \
         {"router-epochs", OPTION_INT, AT(router_epochs), "100", "of separate routers", "N", 0, 1000000, NULL, 0},      \
         OPTION_ROW_THREADS(struct study_options), OPTION_ROW_JSON(struct study_options)
 
-static const struct option samples_options[] = {STUDY_ROWS("100,300,500,700,900,1000")};
-static const struct option routing_options[] = {STUDY_ROWS("100,200,300,400,500,600,700,800,900,1000")};
+static const struct option samples_options[] = {
+    {"set", OPTION_CHOICE, AT(set), "mosaic", "of which figure: 4, 14, 15 or 16; not all sets have one", "SET", 0, 0,
+     set_names, 0},
+    {"widen", OPTION_INT, AT(widen), "0", "of photographs: channels of the networks (the paper: 10); 0: the recipe's",
+     "N", 0, 20, NULL, 0},
+    STUDY_ROWS(NULL, "numbers of training samples (default: the figure's)"),
+};
+static const struct option routing_options[] = {
+    STUDY_ROWS("100,200,300,400,500,600,700,800,900,1000", "numbers of training boards"),
+};
 
 /* One point of a figure: the same measurement over all seeds. */
 struct point {
@@ -46,91 +56,60 @@ struct point {
 struct study {
     const struct study_options *given;
     const char *command, *kind;
-    struct trial *trials; /* malloc */
-    struct point *points; /* malloc */
-    int32_t trial_count, point_count;
+    pmoe_set set;
+    struct trial *trials;                     /* malloc */
+    struct point *points;                     /* malloc */
+    int32_t trial_count, point_count, boards; /* boards: or photographs, of the test */
     struct progress progress;
     double seconds, work;
 };
 
-/* ---- What the paper shows ---- */
-
-struct paper_value {
-    const char *figure, *model;
-    int32_t size, kept, label;
-    double value;
-};
-
-static const struct paper_value paper_values[] = {
-    {"4", "cnn", 100, -1, -1, 78.6},  {"4", "separate", 100, -1, -1, 82.3},  {"4", "joint", 100, -1, -1, 89.1},
-    {"4", "cnn", 300, -1, -1, 89.5},  {"4", "separate", 300, -1, -1, 92.3},  {"4", "joint", 300, -1, -1, 94.3},
-    {"4", "cnn", 500, -1, -1, 92.7},  {"4", "separate", 500, -1, -1, 94.75}, {"4", "joint", 500, -1, -1, 94.7},
-    {"4", "cnn", 700, -1, -1, 94.0},  {"4", "separate", 700, -1, -1, 95.7},  {"4", "joint", 700, -1, -1, 95.5},
-    {"4", "cnn", 900, -1, -1, 94.4},  {"4", "separate", 900, -1, -1, 96.5},  {"4", "joint", 900, -1, -1, 95.1},
-    {"4", "cnn", 1000, -1, -1, 95.2}, {"4", "separate", 1000, -1, -1, 96.8}, {"4", "joint", 1000, -1, -1, 96.6},
-};
-
-/* Fig 8, l = 1, 2, 4, 6, 8, and Fig 9, classes 0 and 1 (the paper's class-2 and class-1), over N = 100 .. 1000. */
-static const int32_t fig8_kept[KEPTS] = {1, 2, 4, 6, 8};
-static const double fig8[KEPTS][10] = {
-    {73.5, 79.7, 84.2, 84.1, 84.4, 84.5, 84.4, 84.9, 85.4, 85.5},
-    {86.8, 88.4, 92.1, 90.8, 91.1, 91.3, 91.2, 91.8, 91.8, 91.7},
-    {95.0, 94.8, 96.4, 96.4, 96.4, 96.1, 96.3, 96.4, 96.8, 96.8},
-    {97.9, 97.2, 97.9, 97.7, 97.9, 97.8, 97.8, 97.8, 98.1, 98.1},
-    {98.9, 98.3, 98.9, 98.5, 98.5, 98.7, 98.7, 98.7, 99.1, 99.1},
-};
-static const double fig9[2][10] = {
-    {87.7, 91.4, 90.4, 89.7, 90.2, 91.4, 90.4, 91.0, 90.9, 91.9},
-    {75, 58, 95.1, 92.4, 95.4, 95.3, 94.3, 94.8, 94.4, 94.9},
-};
-
-static double paper_value(const struct point *point)
-{
-    int32_t column = point->size / 100 - 1;
-    int on_grid = point->size % 100 == 0 && column >= 0 && column < 10;
-    if (strcmp(point->figure, "9") == 0)
-        return on_grid ? fig9[point->label][column] : 0;
-    for (int32_t i = 0; i < KEPTS && strcmp(point->figure, "8") == 0; i++)
-        if (fig8_kept[i] == point->kept)
-            return on_grid ? fig8[i][column] : 0;
-    for (size_t i = 0; i < COUNT_OF(paper_values); i++)
-        if (strcmp(paper_values[i].model, point->model) == 0 && paper_values[i].size == point->size)
-            return paper_values[i].value;
-    return 0;
-}
-
 /* ---- Trials ---- */
 
-static void add_trials(struct study *study, const char *recipe, int32_t size, int32_t epochs, int32_t kept)
+static void add_trials(struct study *study, const char *name, int32_t size, int32_t epochs, int32_t kept)
 {
     for (int32_t seed = 1; seed <= study->given->seeds; seed++) {
-        struct trial *trial = &study->trials[study->trial_count++];
-        trial->recipe = *pmoe_recipe_find(recipe);
-        trial->recipe.samples = size;
-        trial->recipe.epochs = epochs;
-        trial->recipe.seed = (uint64_t)seed;
-        if (trial->recipe.kind == PMOE_SEPARATE)
-            trial->recipe.router_epochs = (int32_t)study->given->router_epochs;
+        pmoe_recipe *recipe = &study->trials[study->trial_count++].recipe;
+        *recipe = *pmoe_recipe_find(name);
+        recipe->set = study->set;
+        recipe->samples = size;
+        recipe->seed = (uint64_t)seed;
+        if (epochs >= 0)
+            recipe->epochs = epochs;
+        if (recipe->kind == PMOE_SEPARATE)
+            recipe->router_epochs = (int32_t)study->given->router_epochs;
+        if (study->given->widen > 0)
+            recipe->widen = (int32_t)study->given->widen;
         if (kept > 0)
-            trial->recipe.kept = kept;
+            recipe->kept = kept;
     }
 }
 
 static void add_point(struct study *study, struct point point)
 {
-    point.paper = paper_value(&point);
     study->points[study->point_count++] = point;
+}
+
+static int32_t size_at(const struct study *study, const struct figure *figure, int32_t i)
+{
+    return study->given->sizes.count ? (int32_t)study->given->sizes.at[i] : figure->size[i];
 }
 
 static void plan_samples(struct study *study)
 {
-    static const char *const models[] = {"cnn", "separate", "joint"};
-    static const char *const recipes[] = {"mosaic-cnn", "mosaic-separate", "mosaic-joint"};
-    for (int32_t m = 0; m < 3; m++)
-        for (int32_t i = 0; i < study->given->sizes.count; i++) {
-            int32_t size = (int32_t)study->given->sizes.at[i];
-            add_point(study, (struct point){"4", models[m], size, -1, -1, .first = study->trial_count});
-            add_trials(study, recipes[m], size, (int32_t)study->given->epochs, 0);
+    const struct figure *figure = figure_of(study->set);
+    int32_t sizes = study->given->sizes.count ? study->given->sizes.count : figure->sizes;
+    for (int32_t c = 0; c < figure->curves; c++)
+        for (int32_t i = 0; i < sizes; i++) {
+            int32_t size = size_at(study, figure, i);
+            add_point(study, (struct point){.figure = figure->name,
+                                            .model = figure->curve[c].model,
+                                            .size = size,
+                                            .kept = -1,
+                                            .label = -1,
+                                            .first = study->trial_count,
+                                            .paper = figure_percent(figure, c, size)});
+            add_trials(study, figure->curve[c].recipe, size, (int32_t)study->given->epochs, 0);
         }
 }
 
@@ -139,20 +118,32 @@ static void plan_routing(struct study *study)
 {
     for (int32_t i = 0; i < study->given->sizes.count; i++) {
         int32_t size = (int32_t)study->given->sizes.at[i];
-        for (int32_t l = 0; l < KEPTS; l++)
-            add_point(study, (struct point){"8", "separate", size, fig8_kept[l], -1, .first = study->trial_count});
+        for (int32_t l = 0; l < FIGURE_KEPTS; l++)
+            add_point(study, (struct point){.figure = "8",
+                                            .model = "separate",
+                                            .size = size,
+                                            .kept = figure_kepts[l],
+                                            .label = -1,
+                                            .first = study->trial_count,
+                                            .paper = figure8_percent(figure_kepts[l], size)});
         add_trials(study, "mosaic-separate", size, 0, PMOE_CELLS);
         for (int32_t label = 0; label < SWEEP_CLASSES; label++)
-            add_point(study, (struct point){"9", "joint", size, 6, label, .first = study->trial_count});
+            add_point(study, (struct point){.figure = "9",
+                                            .model = "joint",
+                                            .size = size,
+                                            .kept = 6,
+                                            .label = label,
+                                            .first = study->trial_count,
+                                            .paper = figure9_percent(label, size)});
         add_trials(study, "mosaic-joint", size, (int32_t)study->given->epochs, 6);
     }
 }
 
 static double trial_value(const struct point *point, const struct trial *trial)
 {
-    if (strcmp(point->figure, "4") == 0)
+    if (point->kept < 0)
         return trial->accuracy;
-    if (strcmp(point->figure, "9") == 0)
+    if (point->label >= 0)
         return trial->place[point->label][0];
     double sum = 0;
     for (int32_t label = 0; label < SWEEP_CLASSES; label++)
@@ -187,10 +178,10 @@ static pmoe_status train_all(struct study *study, const struct data_dir *train, 
 {
     struct pool *pool = NULL;
     TRY(pool_open((int32_t)study->given->threads, &pool, error));
-    struct sweep sweep = {.train = train->digits,
-                          .test = test->digits,
+    struct sweep sweep = {.train = data_dir_all(train),
+                          .test = data_dir_all(test),
                           .test_seed = 1,
-                          .test_boards = (int32_t)study->given->boards,
+                          .test_boards = study->boards,
                           .report = report_trial,
                           .user = study,
                           .clock_ns = native_clock_ns};
@@ -208,7 +199,7 @@ static pmoe_status train_all(struct study *study, const struct data_dir *train, 
 
 static void write_point(struct json_writer *json, const struct study *study, const struct point *point)
 {
-    int is_accuracy = strcmp(point->figure, "4") == 0;
+    int is_accuracy = point->kept < 0;
     json_open_object(json, NULL);
     json_add_text(json, "figure", point->figure);
     json_add_text(json, "model", point->model);
@@ -234,7 +225,8 @@ static void write_json(struct json_writer *json, const void *context)
     const struct study *study = context;
     struct environment environment = environment_read();
     result_begin(json, study->kind, study->command, pmoe_isa_name(pmoe_isa_count() - 1), &environment);
-    json_add_int(json, "test_boards", study->given->boards);
+    json_add_text(json, "set", pmoe_set_name(study->set));
+    json_add_int(json, "test_boards", study->boards);
     json_add_number(json, "seconds", study->seconds, 4);
     json_add_number(json, "thread_seconds", study->work, 4);
     json_open_array(json, "rows");
@@ -246,8 +238,9 @@ static void write_json(struct json_writer *json, const void *context)
 
 static void write_text(const struct study *study, struct output *out)
 {
-    output_add(out, "percent of %lld test boards, mean and standard deviation of %lld seeds; %.0f s\n",
-               (long long)study->given->boards, (long long)study->given->seeds, study->seconds);
+    output_add(out, "percent of %d test %s, mean and standard deviation of %lld seeds; %.0f s\n", (int)study->boards,
+               pmoe_set_is_photos(study->set) ? "photographs" : "boards", (long long)study->given->seeds,
+               study->seconds);
     output_add(out, "figure  model     N      l  class    mean    std   paper\n");
     for (int32_t i = 0; i < study->point_count; i++) {
         const struct point *point = &study->points[i];
@@ -263,49 +256,60 @@ static void write_text(const struct study *study, struct output *out)
     }
 }
 
-static pmoe_status run_study(const struct study_options *given, const struct invocation *typed, const char *kind,
-                             void (*plan)(struct study *study), struct output *out, pmoe_error *error)
+static pmoe_status open_study(struct study *study, struct data_dir *train, struct data_dir *test, pmoe_error *error)
 {
-    struct study study = {.given = given, .command = typed->line, .kind = kind, .progress = progress_open()};
+    size_t sizes = study->given->sizes.count ? (size_t)study->given->sizes.count : FIGURE_SIZES;
+    study->trials = calloc(sizes * (size_t)study->given->seeds * FIGURE_CURVES, sizeof *study->trials);
+    study->points = calloc(sizes * (FIGURE_KEPTS + SWEEP_CLASSES), sizeof *study->points);
+    if (!study->trials || !study->points)
+        return fail(error, PMOE_E_MEMORY, "no memory for the trials");
+    TRY(data_dir_open(study->given->data, study->set, DATA_TRAIN, train, error));
+    TRY(data_dir_open(study->given->data, study->set, DATA_TEST, test, error));
+    return data_dir_samples(test, study->set, study->given->boards, DEFAULT_BOARDS, &study->boards, error);
+}
+
+static pmoe_status run_study(struct study *study, void (*plan)(struct study *study), struct output *out,
+                             pmoe_error *error)
+{
     struct data_dir train = {.digits = NULL}, test = {.digits = NULL};
-    size_t sizes = (size_t)given->sizes.count;
-    study.trials = calloc(sizes * (size_t)given->seeds * 3, sizeof *study.trials);
-    study.points = calloc(sizes * (KEPTS + SWEEP_CLASSES), sizeof *study.points);
-    pmoe_status status = PMOE_OK;
-    if (!study.trials || !study.points)
-        status = fail(error, PMOE_E_MEMORY, "no memory for the trials");
-    if (status == PMOE_OK)
-        status = data_dir_open(given->data, PMOE_MOSAIC, DATA_TRAIN, &train, error);
-    if (status == PMOE_OK)
-        status = data_dir_open(given->data, PMOE_MOSAIC, DATA_TEST, &test, error);
+    study->progress = progress_open();
+    pmoe_status status = open_study(study, &train, &test, error);
     if (status == PMOE_OK) {
-        plan(&study);
-        status = train_all(&study, &train, &test, error);
+        plan(study);
+        status = train_all(study, &train, &test, error);
     }
-    if (status == PMOE_OK && given->json)
-        output_json(out, write_json, &study);
+    if (status == PMOE_OK && study->given->json)
+        output_json(out, write_json, study);
     else if (status == PMOE_OK)
-        write_text(&study, out);
+        write_text(study, out);
     data_dir_close(&test);
     data_dir_close(&train);
-    free(study.points);
-    free(study.trials);
+    free(study->points);
+    free(study->trials);
     return status;
 }
 
 static pmoe_status run_samples(const void *given, const struct invocation *typed, struct output *out, pmoe_error *error)
 {
-    return run_study(given, typed, "study samples", plan_samples, out, error);
+    struct study study = {.given = given, .command = typed->line, .kind = "study samples"};
+    study.set = (pmoe_set)study.given->set;
+    if (!figure_of(study.set))
+        return fail(error, PMOE_E_ARGUMENT,
+                    "--set: paper 1 has no figure of %s; of mosaic, cifar10, noise and vehicles",
+                    pmoe_set_name(study.set));
+    return run_study(&study, plan_samples, out, error);
 }
 
 static pmoe_status run_routing(const void *given, const struct invocation *typed, struct output *out, pmoe_error *error)
 {
-    return run_study(given, typed, "study routing", plan_routing, out, error);
+    struct study study = {.given = given, .command = typed->line, .kind = "study routing", .set = PMOE_MOSAIC};
+    return run_study(&study, plan_routing, out, error);
 }
 
 const struct command command_study_samples = {
     .name = "study samples",
-    .summary = "accuracy against training boards of CNN, separate and joint (Fig 4)",
+    .summary =
+        "accuracy against training samples: CNN, separate and joint (Fig 4), or WRN and WRN-pMoE (Figs 14 to 16)",
     .options = samples_options,
     .option_count = COUNT_OF(samples_options),
     .options_bytes = sizeof(struct study_options),

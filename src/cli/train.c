@@ -1,6 +1,5 @@
 /* pmoe train: one recipe, from data to a weights file. */
 #include "../base/error.h"
-#include "../data/source.h"
 #include "../study/accuracy.h"
 #include "../train/recipe.h"
 #include "commands.h"
@@ -83,8 +82,9 @@ static const struct option options[] = {
     {"gate", OPTION_TEXT, AT(gate), NULL, "topl_softmax or softmax_topl", "FORM", 0, 0, NULL, 0},
     {"divisor", OPTION_TEXT, AT(divisor), NULL, "what pooling divides by, n or l", "D", 0, 0, NULL, 0},
     {"output", OPTION_TEXT, AT(output), NULL, "output layer: normal, sign or trained", "HOW", 0, 0, NULL, 0},
-    {"boards", OPTION_INT, AT(boards), "10000",
-     "test boards (seed 1) or photographs for the accuracy in the model card", "N", 1, 10000000, NULL, 0},
+    {"boards", OPTION_INT, AT(boards), NULL,
+     "test boards (seed 1) or photographs for the accuracy in the model card (default: 10000, or all photographs)", "N",
+     1, 10000000, NULL, 0},
     {"test-every", OPTION_INT, AT(test_every), "0", "epochs between two looks at those; 0: only at the end", "N", 0,
      MOST, NULL, 0},
     {"checkpoint", OPTION_TEXT, AT(checkpoint), NULL, "file to save to on the way", "FILE", 0, 0, NULL, 0},
@@ -112,14 +112,16 @@ struct training {
     struct data_dir train, test;
     pmoe_trainer *trainer;
     struct progress progress;
-    struct epoch_row *rows; /* malloc */
-    double *used;           /* malloc: [epochs][2][experts of a mixture] */
-    int32_t row_count;
+    struct epoch_row *rows;    /* malloc */
+    double *used;              /* malloc: [epochs][2][experts of a mixture] */
+    int32_t row_count, boards; /* boards: or photographs, of the test */
     double accuracy, seconds;
     pmoe_usage usage; /* on test data, its arrays in `tested` */
     double *tested;   /* malloc: [2][experts of a mixture] */
     size_t file_bytes;
 };
+
+enum { DEFAULT_BOARDS = 10000 };
 
 /* ---- Recipe ---- */
 
@@ -187,12 +189,7 @@ static pmoe_status find_recipe(const char *name, pmoe_recipe *recipe, pmoe_error
         *recipe = *found;
         return PMOE_OK;
     }
-    char names[240] = "";
-    for (int i = 0; i < pmoe_recipe_count(); i++) {
-        size_t at = strlen(names);
-        snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", pmoe_recipe_at(i)->name);
-    }
-    return fail(error, PMOE_E_ARGUMENT, "no recipe is called \"%.60s\"; there are %s", name, names);
+    return fail(error, PMOE_E_ARGUMENT, "no recipe is called \"%.60s\"; `pmoe train --help` names them", name);
 }
 
 /* ---- Saving ---- */
@@ -206,9 +203,9 @@ static size_t write_card(const struct training *training, char *text, size_t cap
                   training->given->data ? training->given->data : data_dir_default(training->recipe.set));
     json_add_text(&json, "isa", pmoe_model_info(pmoe_trainer_model(training->trainer)).isa);
     if (pmoe_set_is_photos(training->recipe.set)) {
-        json_add_int(&json, "test_photographs", training->given->boards);
+        json_add_int(&json, "test_photographs", training->boards);
     } else {
-        json_add_int(&json, "test_boards", training->given->boards);
+        json_add_int(&json, "test_boards", training->boards);
         json_add_int(&json, "test_seed", 1);
     }
     json_add_number(&json, "accuracy", training->accuracy, 6);
@@ -271,7 +268,7 @@ static pmoe_status measure(struct training *training, pmoe_error *error)
     struct pool *pool = NULL;
     TRY(pool_open((int32_t)training->given->threads, &pool, error));
     struct accuracy_job job = {pmoe_trainer_model(training->trainer), data_dir_all(&training->test),
-                               training->recipe.set, 1, (int32_t)training->given->boards};
+                               training->recipe.set, 1, training->boards};
     struct accuracy found;
     pmoe_status status = accuracy_open(&job, pool, &found, error);
     if (status == PMOE_OK) {
@@ -333,11 +330,9 @@ static pmoe_status train(struct training *training, pmoe_error *error)
     pmoe_options how = {.isa = given->isa};
     TRY(pmoe_trainer_open(&training->recipe, data_dir_all(&training->train), (int32_t)given->threads, &how,
                           &training->trainer, error));
-    struct source judged; /* looked at now: hours later would be too late */
-    TRY(source_open(training->recipe.set, data_dir_all(&training->test), 1, &judged, error));
-    if (judged.count && given->boards > judged.count)
-        return fail(error, PMOE_E_ARGUMENT, "--boards: there are %d test photographs, %lld were asked for",
-                    (int)judged.count, (long long)given->boards);
+    /* Now: hours later would be too late. */
+    TRY(data_dir_samples(&training->test, training->recipe.set, given->boards, DEFAULT_BOARDS, &training->boards,
+                         error));
     if (given->resume)
         TRY(resume(training, error));
     size_t epochs = (size_t)training->recipe.epochs + (size_t)training->recipe.router_epochs;
@@ -374,7 +369,7 @@ static void write_json(struct json_writer *json, const void *context)
     json_add_int(json, "bytes", (int64_t)training->file_bytes);
     json_add_int(json, "parameters", info.parameters);
     json_add_int(json, "multiply_adds", info.multiply_adds);
-    json_add_int(json, "boards", training->given->boards);
+    json_add_int(json, "boards", training->boards);
     json_add_number(json, "accuracy", training->accuracy, 6);
     if (training->usage.experts)
         result_usage(json, "usage", &training->usage);
@@ -402,8 +397,8 @@ static void write_json(struct json_writer *json, const void *context)
 static void write_text(const struct training *training, struct output *out)
 {
     pmoe_info info = pmoe_model_info(pmoe_trainer_model(training->trainer));
-    output_add(out, "%s: accuracy %.2f%% on %lld test %s, %lld parameters, %lld multiply-adds an image\n", info.name,
-               training->accuracy, (long long)training->given->boards,
+    output_add(out, "%s: accuracy %.2f%% on %d test %s, %lld parameters, %lld multiply-adds an image\n", info.name,
+               training->accuracy, training->boards,
                pmoe_set_is_photos(training->recipe.set) ? "photographs" : "boards", (long long)info.parameters,
                (long long)info.multiply_adds);
     if (training->usage.experts)
@@ -437,8 +432,9 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
 const struct command command_train = {
     .name = "train",
     .operands = "RECIPE",
-    .summary = "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, board-deep-pmoe, board-cnn, "
-               "cifar-wrn, -pmoe, cifar-head-dense, -soft, -sparse, -hard",
+    .summary = "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, board-cnn, -deep-pmoe, "
+               "cifar-wrn, -wrn-pmoe, -cnn, -deep-pmoe, cifar-head-dense, -soft, -sparse, -hard, vehicles-wrn, "
+               "-wrn-pmoe",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_bytes = sizeof(struct train_options),

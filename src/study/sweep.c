@@ -36,7 +36,7 @@ static int32_t class_expert(const struct trial *trial, const struct accuracy *fo
 static void keep_result(struct trial *trial, const struct accuracy *found)
 {
     trial->accuracy = 100.0 * found->correct / found->boards;
-    for (int32_t c = 0; c < found->classes && found->experts; c++) {
+    for (int32_t c = 0; c < SWEEP_CLASSES && found->experts; c++) {
         const int32_t *places = accuracy_places(found, c, class_expert(trial, found, c));
         for (int32_t r = 0; r < found->kept; r++)
             trial->place[c][r] = 100.0 * places[r] / found->class_boards[c];
@@ -49,8 +49,8 @@ static pmoe_status train_and_judge(const struct sweep *sweep, struct trial *tria
     pmoe_progress progress;
     while (!pmoe_trainer_done(trainer))
         TRY(pmoe_trainer_epoch(trainer, NULL, NULL, &progress, error));
-    struct accuracy_job job = {
-        pmoe_trainer_model(trainer), {sweep->test, NULL}, trial->recipe.set, sweep->test_seed, sweep->test_boards};
+    struct accuracy_job job = {pmoe_trainer_model(trainer), sweep->test, trial->recipe.set, sweep->test_seed,
+                               sweep->test_boards};
     struct accuracy found;
     TRY(accuracy_open(&job, NULL, &found, error));
     keep_result(trial, &found);
@@ -67,7 +67,7 @@ static void trial_task(void *context, int32_t index, int32_t worker)
     pmoe_error *why = &state->why[state->order[index]];
     double start = sweep->clock_ns ? sweep->clock_ns() : 0;
     pmoe_trainer *trainer;
-    pmoe_status status = pmoe_trainer_open(&trial->recipe, (pmoe_data){.digits = sweep->train}, 1, NULL, &trainer, why);
+    pmoe_status status = pmoe_trainer_open(&trial->recipe, sweep->train, 1, NULL, &trainer, why);
     if (status == PMOE_OK)
         status = train_and_judge(sweep, trial, trainer, why);
     why->status = status;
@@ -110,8 +110,10 @@ pmoe_status sweep_run(const struct sweep *sweep, struct pool *pool, struct trial
                       pmoe_error *error)
 {
     for (int32_t i = 0; i < count; i++)
-        if (trials[i].recipe.set != PMOE_MOSAIC || trials[i].recipe.kept > PMOE_CELLS)
-            return fail(error, PMOE_E_ARGUMENT, "trial %d: sweeps are made on the two-class boards", (int)i);
+        if (!pmoe_set_is_photos(trials[i].recipe.set) &&
+            (trials[i].recipe.set != PMOE_MOSAIC || trials[i].recipe.kept > PMOE_CELLS))
+            return fail(error, PMOE_E_ARGUMENT, "trial %d: sweeps are made on photographs or the two-class boards",
+                        (int)i);
     pmoe_allocator allocator = allocator_or_malloc(NULL);
     size_t items = (size_t)(count > 0 ? count : 0);
     struct sweep_state state = {.sweep = sweep, .trials = trials, .count = count};

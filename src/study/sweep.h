@@ -9,23 +9,23 @@
 #include "../base/pool.h"
 #include "../pmoe.h"
 
-enum { SWEEP_CLASSES = 2 }; /* studied on PMOE_MOSAIC */
+enum { SWEEP_CLASSES = 2 }; /* of PMOE_MOSAIC */
 
 struct trial {
     pmoe_recipe recipe;
     /* Filled by sweep_run: */
-    double accuracy; /* percent of test boards */
-    /* Percent of a class's test boards whose discriminative patch has place r (0 best) in the ranking of the class's
-     * expert, r < l of the recipe.  Separate: expert c is class c's.  Joint: the expert that most often gives it the
-     * largest gate (papers A4, Fig 9). */
+    double accuracy; /* percent of test boards or photographs */
+    /* Of PMOE_MOSAIC, else 0: percent of a class's test boards whose discriminative patch has place r (0 best) in the
+     * ranking of the class's expert, r < l of the recipe.  Separate: expert c is class c's.  Joint: the expert that
+     * most often gives it the largest gate (papers A4, Fig 9). */
     double place[SWEEP_CLASSES][PMOE_CELLS];
     double seconds;
 };
 
 struct sweep {
-    const pmoe_digits *train, *test;
+    pmoe_data train, test; /* what the recipes' sets need */
     uint64_t test_seed;
-    int32_t test_boards;
+    int32_t test_boards; /* or photographs */
     /* Called after each trial from whichever thread ran it, one call at a time; may be NULL. */
     void (*report)(void *user, const struct trial *trial, int32_t done, int32_t count);
     void *user;

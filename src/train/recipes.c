@@ -17,6 +17,14 @@
 #define HEAD(called)                                                                                                   \
     CIFAR("head-" called), .head = called, .kind = PMOE_WRN, .depth = 10, .widen = 1, .epochs = 5, .dropout = 0.1f
 
+/* Paper 1's settings for photographs (papers B2), but for the width: 10 there. */
+#define PAPER(called)                                                                                                  \
+    .name = "vehicles-" called, .set = PMOE_VEHICLES, .depth = 10, .widen = 2, .divisor = "n", .samples = 4000,        \
+    .batch = 128, .epochs = 50, .optimizer = "sgd", .rate = 0.1f, .rate_end = 0.1f, .output = "trained", .seed = 1
+
+/* The frontier of accuracy against time: one stem and one budget for all. */
+#define STAGES(called) CIFAR(called), .stem = "16,32/2", .norm = 1, .pooling = "avg", .epochs = 8
+
 /* Paper 1's MNIST settings (papers A2 and B1; the code's where text and code differ: pooling by n, output +1 / -1 of
  * the separate model), and ours for ten classes.  board-cnn has as many filters as all experts of board-deep-pmoe
  * together. */
@@ -152,13 +160,21 @@ static const pmoe_recipe recipes[] = {
     {CIFAR("wrn"), .kind = PMOE_WRN, .depth = 16, .widen = 2, .epochs = 32},
     {CIFAR("wrn-pmoe"), .kind = PMOE_WRN_PMOE, .depth = 16, .widen = 2, .epochs = 32, .patch = 1, .experts = 4,
      .kept = 16, .gate = "softmax_topl", .router_std = 1e-4f},
+    {STAGES("cnn"), .kind = PMOE_STAGES, .stages = "64,128/2,128"},
+    {STAGES("deep-pmoe"), .kind = PMOE_DEEP, .stages = "32,64/2,64", .patch = 4, .experts = 2, .kept = 8,
+     .gate = "topl_softmax", .router_std = 0.01f},
     {HEAD("dense"), .head_width = 256},
     {HEAD("soft"), .head_width = 32, .experts = 8, .kept = 8, .balance = "uniform", .kl = 0.2f},
     {HEAD("sparse"), .head_width = 32, .experts = 8, .kept = 2, .noise = 0.3f, .balance = "smooth", .importance = 0.2f,
      .load = 0.2f},
     {HEAD("hard"), .head_width = 32, .experts = 8, .kept = 1, .noise = 0.3f, .balance = "smooth", .importance = 0.2f,
      .load = 0.2f},
+    {PAPER("wrn"), .kind = PMOE_WRN},
+    {PAPER("wrn-pmoe"), .kind = PMOE_WRN_PMOE, .patch = 1, .experts = 4, .kept = 16, .gate = "softmax_topl",
+     .router_std = 1e-4f},
 };
+#undef STAGES
+#undef PAPER
 #undef HEAD
 #undef CIFAR
 

@@ -99,7 +99,7 @@ test('cifar-wrn trains, is judged and used like any other', () => {
     assert.equal(model.layers[0].name, 'normalise');
     /* Composed sets: 4 vehicles to a class in training, one in the test. */
     const vehicles = [...args, '--set', 'vehicles', '--out', at('vehicles.safetensors')];
-    refuse([...vehicles, '--boards', '12'], /--boards: there are 4 test photographs, 12 were asked for/);
+    refuse([...vehicles, '--boards', '12'], /--boards: there are 4 photographs, 12 were asked for/);
     succeed([...vehicles, '--boards', '4']);
     assert.match(succeed(['eval', '--model', at('vehicles.safetensors'), ...data]), /on 4 photographs of vehicles[^]*class ship/);
     refuse(['eval', '--model', at('wrn.safetensors'), ...data, '--set', 'vehicles'], /the set has 4 classes, the model 10/);
@@ -168,7 +168,7 @@ test('a run that goes on from a checkpoint ends like one that was never stopped'
 test('training refuses what makes no sense', () => {
     const out = ['--out', at('none')];
     refuse(['train', ...out], /RECIPE/);
-    refuse(['train', 'mosaic-cn', ...out], /no recipe is called "mosaic-cn"; there are mosaic-cnn/);
+    refuse(['train', 'mosaic-cn', ...out], /no recipe is called "mosaic-cn"; `pmoe train --help` names them/);
     refuse(['train', 'mosaic-cnn'], /out/);
     refuse(['train', 'mosaic-joint', ...SMALL, '--experts', '7', ...out], /do not divide/);
     refuse(['train', 'mosaic-joint', ...SMALL, '--kept', '17', ...out], /kept is 17, expected 1 to 16/);
@@ -192,6 +192,21 @@ test('study samples gives a row for each model and size, the same for any number
         assert.ok(Math.abs(row.accuracy_mean - (row.values[0] + row.values[1]) / 2) < 1e-4);
         assert.ok(Math.abs(row.accuracy_std - Math.abs(row.values[0] - row.values[1]) / 2) < 1e-2);
     }
+});
+
+test('study samples of photographs trains the wide networks of their figure, on one seed like train', () => {
+    const data = ['--data', photoFolder('study-photos', 12)];
+    const few = ['--widen', '1', '--epochs', '1'];
+    const args = ['study', 'samples', '--set', 'vehicles', ...data, ...few, '--sizes', '8', '--seeds', '1', '--json'];
+    const study = JSON.parse(succeed(args));
+    assert.deepEqual([study.set, study.test_boards], ['vehicles', 4]);
+    assert.deepEqual(study.rows.map((/** @type {any} */ { figure, model, n_train: size }) => [figure, model, size]), [['16', 'wrn', 8], ['16', 'wrn-pmoe', 8]]);
+    const recipe = ['train', 'vehicles-wrn', ...data, ...few, '--samples', '8', '--out', at('study.safetensors'), '--json'];
+    assert.equal(JSON.parse(succeed(recipe)).accuracy, study.rows[0].accuracy_mean);
+    const noise = JSON.parse(succeed([...args, '--set', 'noise', '--sizes', '8', '--boards', '5']));
+    assert.deepEqual([noise.test_boards, noise.rows[0].figure, noise.rows[0].paper], [5, '15', undefined]);
+    refuse([...args, '--set', 'mosaic10'], /no figure of mosaic10/);
+    refuse([...args, '--sizes', '100'], /trial \d: .*there are 20 photographs/);
 });
 
 test('study routing: shares grow with l and reach every patch', () => {
