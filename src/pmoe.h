@@ -231,7 +231,10 @@ int32_t pmoe_digits_label(const pmoe_digits *digits, int32_t index);
  *
  * Photographs: PMOE_CIFAR10 as they are.  PMOE_CIFAR10_NOISE: each at half its side somewhere on a background, a
  * magnified crop of another with its quadrants in another order.  PMOE_VEHICLES: one quadrant is a vehicle at half its
- * side, the others are animals; class = which of the four vehicles. */
+ * side, the others are animals; class = which of the four vehicles.
+ *
+ * Faces, from CelebA: PMOE_CELEBA, do they smile?  PMOE_CELEBA_HAIR: the same, but most of those that smile in training
+ * have black hair and most others blond hair.  PMOE_CELEBA_GLASSES: do they smile, and wear eyeglasses? */
 typedef enum pmoe_set {
     PMOE_MOSAIC,
     PMOE_MOSAIC10,
@@ -239,12 +242,17 @@ typedef enum pmoe_set {
     PMOE_CIFAR10,
     PMOE_CIFAR10_NOISE,
     PMOE_VEHICLES,
+    PMOE_CELEBA,
+    PMOE_CELEBA_HAIR,
+    PMOE_CELEBA_GLASSES,
 } pmoe_set;
 
-const char *pmoe_set_name(pmoe_set set); /* "mosaic", "mosaic10", "mosaic64", "cifar10", "noise", "vehicles", or NULL */
-int32_t pmoe_set_classes(pmoe_set set);  /* 2, 10, 10, 10, 10, 4 */
+const char *pmoe_set_name(pmoe_set set); /* "mosaic", "mosaic10", "mosaic64", "cifar10", "noise", "vehicles", "celeba",
+                                            "celeba-hair", "celeba-glasses", or NULL */
+int32_t pmoe_set_classes(pmoe_set set);  /* 2, 10, 10, 10, 10, 4, 2, 2, 4 */
 int32_t pmoe_set_grid(pmoe_set set);     /* cells along a side of its boards: 4, 4, 8; else 0 */
 int pmoe_set_is_photos(pmoe_set set);    /* made of photographs, not of digits */
+int32_t pmoe_set_side(pmoe_set set);     /* of a sample, in pixels */
 const char *pmoe_set_class(pmoe_set set, int32_t class_index); /* its label, "0" or "airplane"; NULL out of range */
 
 /* Sides of a cell and of a board in pixels, of a board in cells: those of PMOE_MOSAIC and PMOE_MOSAIC10, and the most
@@ -275,9 +283,9 @@ PMOE_MUST_USE pmoe_status pmoe_board(const pmoe_digits *digits, pmoe_set set, ui
 
 /* ---- Data: photographs ------------------------------------------------------------------------------------------- */
 
-/* The binary version of CIFAR-10 (Krizhevsky 2009): files of rows of 3073 bytes, a label 0..9 and 32 x 32 pixels, the
- * red plane, the green, the blue. */
-enum { PMOE_PHOTO = 32, PMOE_PHOTO_CHANNELS = 3, PMOE_PHOTO_FILES = 16 };
+/* Files of rows: a label 0..9, then the pixels of a square photograph, the red plane, the green, the blue.  Rows of
+ * side PMOE_PHOTO are those of the binary version of CIFAR-10 (Krizhevsky 2009); faces are of side PMOE_FACE. */
+enum { PMOE_PHOTO = 32, PMOE_FACE = 64, PMOE_PHOTO_CHANNELS = 3, PMOE_PHOTO_FILES = 16 };
 
 typedef struct pmoe_photos pmoe_photos;
 
@@ -287,14 +295,16 @@ typedef struct pmoe_bytes {
     size_t count;
 } pmoe_bytes;
 
-/* The rows of 1 to PMOE_PHOTO_FILES files in order, which are referred to, not copied, and must outlive the handle. */
-PMOE_MUST_USE pmoe_status pmoe_photos_open(const pmoe_bytes *files, int32_t count, const pmoe_options *options,
-                                           pmoe_photos **photos, pmoe_error *error);
+/* The rows of 1 to PMOE_PHOTO_FILES files in order, which are referred to, not copied, and must outlive the handle;
+ * side: PMOE_PHOTO or PMOE_FACE. */
+PMOE_MUST_USE pmoe_status pmoe_photos_open(const pmoe_bytes *files, int32_t count, int32_t side,
+                                           const pmoe_options *options, pmoe_photos **photos, pmoe_error *error);
 void pmoe_photos_close(pmoe_photos **photos);
 int32_t pmoe_photos_count(const pmoe_photos *photos);
+int32_t pmoe_photos_side(const pmoe_photos *photos);
 int32_t pmoe_photos_label(const pmoe_photos *photos, int32_t index); /* -1 out of range */
 
-/* rgb [32][32][3] of photograph `index`; nothing happens out of range. */
+/* rgb [side][side][3] of photograph `index`; nothing happens out of range. */
 void pmoe_photos_pixels(const pmoe_photos *photos, int32_t index, uint8_t *rgb);
 
 /* Data to train or judge on: digits for sets of boards, photographs for the others; what a set does not need may be

@@ -76,8 +76,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     result.grid = pmoe_set_grid((pmoe_set)options_given->set);
     result.cells = result.grid * result.grid;
     struct data_dir data;
-    TRY(data_dir_open(options_given->data, (pmoe_set)options_given->set, (enum data_split)options_given->split, &data,
-                      error));
+    TRY(data_dir_open(options_given->data, (pmoe_set)options_given->set, (enum data_split)options_given->split, 0,
+                      &data, error));
     uint8_t pixels[PMOE_MAX_BOARD * PMOE_MAX_BOARD];
     pmoe_error why;
     pmoe_status status = pmoe_board(data.digits, (pmoe_set)options_given->set, (uint64_t)options_given->seed,

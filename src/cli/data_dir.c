@@ -3,13 +3,15 @@
 
 #include "../base/error.h"
 #include "../data/source.h"
+#include "faces.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *const data_split_names[] = {"test", "train", NULL};
-const char *const set_names[] = {"mosaic", "mosaic10", "mosaic64", "cifar10", "noise", "vehicles", NULL};
+const char *const set_names[] = {"mosaic",   "mosaic10", "mosaic64",    "cifar10",        "noise",
+                                 "vehicles", "celeba",   "celeba-hair", "celeba-glasses", NULL};
 const char *const board_set_names[] = {"mosaic", "mosaic10", "mosaic64", NULL};
 
 struct names {
@@ -84,22 +86,35 @@ static pmoe_status open_photos(const char *folder, enum data_split split, struct
         files[i] = (pmoe_bytes){data->file[i].bytes, data->file[i].count};
     }
     pmoe_error why;
-    pmoe_status status = pmoe_photos_open(files, count, NULL, &data->photos, &why);
+    pmoe_status status = pmoe_photos_open(files, count, PMOE_PHOTO, NULL, &data->photos, &why);
     return status == PMOE_OK ? PMOE_OK : fail_at(error, folder, why);
+}
+
+static pmoe_status open_faces(const char *folder, pmoe_set set, enum data_split split, int32_t most,
+                              struct data_dir *data, pmoe_error *error)
+{
+    enum { MOST_TRAIN = 25000, MOST_TEST = 2000 };
+    struct file *rows = &data->file[0];
+    most = most ? most : split == DATA_TRAIN ? MOST_TRAIN : MOST_TEST;
+    TRY(faces_read(folder, set, split == DATA_TRAIN, most, rows, error));
+    return pmoe_photos_open(&(pmoe_bytes){rows->bytes, rows->count}, 1, PMOE_FACE, NULL, &data->photos, error);
 }
 
 const char *data_dir_default(pmoe_set set)
 {
-    return pmoe_set_is_photos(set) ? "data/cifar10" : "data/mnist";
+    if (!pmoe_set_is_photos(set))
+        return "data/mnist";
+    return pmoe_set_side(set) == PMOE_FACE ? "data/celeba" : "data/cifar10";
 }
 
-pmoe_status data_dir_open(const char *folder, pmoe_set set, enum data_split split, struct data_dir *data,
+pmoe_status data_dir_open(const char *folder, pmoe_set set, enum data_split split, int32_t most, struct data_dir *data,
                           pmoe_error *error)
 {
     *data = (struct data_dir){.digits = NULL};
     folder = folder ? folder : data_dir_default(set);
-    pmoe_status status =
-        pmoe_set_is_photos(set) ? open_photos(folder, split, data, error) : open_digits(folder, split, data, error);
+    pmoe_status status = !pmoe_set_is_photos(set)          ? open_digits(folder, split, data, error)
+                         : pmoe_set_side(set) == PMOE_FACE ? open_faces(folder, set, split, most, data, error)
+                                                           : open_photos(folder, split, data, error);
     if (status != PMOE_OK)
         data_dir_close(data);
     return status;

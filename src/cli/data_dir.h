@@ -1,8 +1,9 @@
-/* Data from a folder: MNIST's four files, the two of the sample sheet, or the binary files of CIFAR-10.
+/* Data from a folder: MNIST's four files, the two of the sample sheet, the binary files of CIFAR-10, or CelebA.
  *
  *     train-images-idx3-ubyte  train-labels-idx1-ubyte  t10k-images-idx3-ubyte  t10k-labels-idx1-ubyte
  *     digits-images-idx3-ubyte  digits-labels-idx1-ubyte           (one sheet, which serves as either split)
- *     data_batch_1.bin .. data_batch_5.bin  test_batch.bin */
+ *     data_batch_1.bin .. data_batch_5.bin  test_batch.bin
+ *     list_attr_celeba.txt  img_align_celeba/ */
 #ifndef PMOE_CLI_DATA_DIR_H
 #define PMOE_CLI_DATA_DIR_H
 
@@ -26,9 +27,10 @@ struct data_dir {
 /* Where `make data` puts what a set needs. */
 const char *data_dir_default(pmoe_set set);
 
-/* What a set needs from `folder`; NULL: the default one. */
-PMOE_MUST_USE pmoe_status data_dir_open(const char *folder, pmoe_set set, enum data_split split, struct data_dir *data,
-                                        pmoe_error *error);
+/* What a set needs from `folder`; NULL: the default one.  Of CelebA, whose pictures are decoded one by one, the first
+ * `most` of the set; 0: 25,000 to train on, 2,000 to test, the most that the paper uses. */
+PMOE_MUST_USE pmoe_status data_dir_open(const char *folder, pmoe_set set, enum data_split split, int32_t most,
+                                        struct data_dir *data, pmoe_error *error);
 void data_dir_close(struct data_dir *data);
 
 /* How many samples of a set to judge a model on: `asked`, refused if there are not so many; 0: all photographs, or

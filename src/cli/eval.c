@@ -259,7 +259,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     struct data_dir data = {.digits = NULL};
     pmoe_status status = choose_set(wanted, &file, &result.set, error);
     if (status == PMOE_OK)
-        status = data_dir_open(wanted->data, result.set, (enum data_split)wanted->split, &data, error);
+        status = data_dir_open(wanted->data, result.set, (enum data_split)wanted->split, (int32_t)wanted->boards, &data,
+                               error);
     if (status == PMOE_OK)
         status = evaluate(&result, &data, error);
     if (status == PMOE_OK && wanted->json)

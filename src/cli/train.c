@@ -325,8 +325,9 @@ static pmoe_status train(struct training *training, pmoe_error *error)
 {
     const struct train_options *given = training->given;
     TRY(check_isa(given->isa, error));
-    TRY(data_dir_open(given->data, training->recipe.set, DATA_TRAIN, &training->train, error));
-    TRY(data_dir_open(given->data, training->recipe.set, DATA_TEST, &training->test, error));
+    TRY(data_dir_open(given->data, training->recipe.set, DATA_TRAIN, training->recipe.samples, &training->train,
+                      error));
+    TRY(data_dir_open(given->data, training->recipe.set, DATA_TEST, (int32_t)given->boards, &training->test, error));
     pmoe_options how = {.isa = given->isa};
     TRY(pmoe_trainer_open(&training->recipe, data_dir_all(&training->train), (int32_t)given->threads, &how,
                           &training->trainer, error));
@@ -434,7 +435,7 @@ const struct command command_train = {
     .operands = "RECIPE",
     .summary = "train a model: mosaic-cnn, -separate, -joint, mosaic10-cnn, -pmoe, board-cnn, -deep-pmoe, "
                "cifar-wrn, -wrn-pmoe, -cnn, -deep-pmoe, cifar-head-dense, -soft, -sparse, -hard, vehicles-wrn, "
-               "-wrn-pmoe",
+               "-wrn-pmoe, celeba-wrn, -wrn-pmoe",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_bytes = sizeof(struct train_options),

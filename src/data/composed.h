@@ -11,7 +11,7 @@ const int32_t *photos_of_labels(const pmoe_photos *photos, int32_t first, int32_
 /* How many samples a set of photographs has; 0 if the set needs a label that they lack. */
 int32_t composed_count(const pmoe_photos *photos, pmoe_set set);
 
-/* Sample `index` below that count: rgb [32][32][3] and its label. */
+/* Sample `index` below that count: rgb [side][side][3] and its label. */
 int32_t composed_sample(const pmoe_photos *photos, pmoe_set set, uint64_t seed, int32_t index, uint8_t *rgb);
 
 #endif

@@ -10,6 +10,8 @@ static const char *const photo_names[] = {"airplane", "automobile", "bird",  "ca
 
 static const char *const vehicle_names[] = {"airplane", "automobile", "ship", "truck"};
 
+static const char *const smile_names[] = {"not smiling", "smiling", "not smiling, eyeglasses", "smiling, eyeglasses"};
+
 static const struct {
     const char *name;
     int32_t classes, grid;
@@ -21,6 +23,9 @@ static const struct {
     [PMOE_CIFAR10] = {"cifar10", 10, 0, photo_names},
     [PMOE_CIFAR10_NOISE] = {"noise", 10, 0, photo_names},
     [PMOE_VEHICLES] = {"vehicles", 4, 0, vehicle_names},
+    [PMOE_CELEBA] = {"celeba", 2, 0, smile_names},
+    [PMOE_CELEBA_HAIR] = {"celeba-hair", 2, 0, smile_names},
+    [PMOE_CELEBA_GLASSES] = {"celeba-glasses", 4, 0, smile_names},
 };
 enum { SETS = sizeof sets / sizeof *sets };
 
@@ -47,4 +52,11 @@ const char *pmoe_set_class(pmoe_set set, int32_t class_index)
 int pmoe_set_is_photos(pmoe_set set)
 {
     return pmoe_set_name(set) && !pmoe_set_grid(set);
+}
+
+int32_t pmoe_set_side(pmoe_set set)
+{
+    if (!pmoe_set_is_photos(set))
+        return pmoe_set_grid(set) * PMOE_CELL;
+    return set >= PMOE_CELEBA ? PMOE_FACE : PMOE_PHOTO;
 }

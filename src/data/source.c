@@ -7,11 +7,13 @@
 
 struct source source_shape(pmoe_set set)
 {
-    if (pmoe_set_is_photos(set))
-        return (struct source){
-            .set = set, .height = PMOE_PHOTO, .width = PMOE_PHOTO, .channels = PMOE_PHOTO_CHANNELS, .cell = PMOE_PHOTO};
-    int32_t side = pmoe_set_grid(set) * PMOE_CELL;
-    return (struct source){.set = set, .height = side, .width = side, .channels = 1, .cell = PMOE_CELL};
+    int photos = pmoe_set_is_photos(set);
+    int32_t side = pmoe_set_side(set);
+    return (struct source){.set = set,
+                           .height = side,
+                           .width = side,
+                           .channels = photos ? PMOE_PHOTO_CHANNELS : 1,
+                           .cell = photos ? side : PMOE_CELL};
 }
 
 pmoe_status source_open(pmoe_set set, pmoe_data data, uint64_t seed, struct source *source, pmoe_error *error)
@@ -21,6 +23,9 @@ pmoe_status source_open(pmoe_set set, pmoe_data data, uint64_t seed, struct sour
     if (pmoe_set_is_photos(set) ? !data.photos : !data.digits)
         return fail(error, PMOE_E_ARGUMENT, "data: the set %s needs %s, found none", pmoe_set_name(set),
                     pmoe_set_is_photos(set) ? "photographs" : "digits");
+    if (pmoe_set_is_photos(set) && pmoe_photos_side(data.photos) != pmoe_set_side(set))
+        return fail(error, PMOE_E_ARGUMENT, "data: the set %s needs photographs of side %d, found %d",
+                    pmoe_set_name(set), (int)pmoe_set_side(set), (int)pmoe_photos_side(data.photos));
     *source = source_shape(set);
     source->data = data;
     source->seed = seed;
@@ -59,7 +64,7 @@ pmoe_status source_sample(const struct source *source, uint64_t index, uint8_t *
 /* Pixels that enter a cell are black. */
 static void shift_cell(uint8_t *corner, int32_t cell, size_t pixel, size_t row, int32_t right, int32_t down)
 {
-    enum { MOST_BYTES = PMOE_PHOTO * PMOE_PHOTO * PMOE_PHOTO_CHANNELS };
+    enum { MOST_BYTES = PMOE_FACE * PMOE_FACE * PMOE_PHOTO_CHANNELS };
     uint8_t moved[MOST_BYTES] = {0}; /* a board's cell is smaller */
     size_t bytes = (size_t)cell * pixel, kept = (size_t)(cell - (right < 0 ? -right : right)) * pixel;
     size_t from = right < 0 ? (size_t)-right * pixel : 0, to = right > 0 ? (size_t)right * pixel : 0;

@@ -1,4 +1,4 @@
-/* What paper 1's figures plot, and the values they show, read off them (percent; papers B1 and B4). */
+/* What paper 1's figures plot, and the values they show, read off them (percent; papers B1, B3 and B4). */
 #ifndef PMOE_STUDY_FIGURES_H
 #define PMOE_STUDY_FIGURES_H
 
@@ -12,7 +12,7 @@ struct figure_curve {
     double percent[FIGURE_SIZES];
 };
 
-/* Figs 4, 14, 15 and 16, one a set. */
+/* Figs 4, 10 to 12 and 14 to 16, one a set. */
 struct figure {
     const char *name;
     pmoe_set set;

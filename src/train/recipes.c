@@ -21,9 +21,9 @@
                            .optimizer = "adam", .rate = 0.005f, .dropout = 0.1f
 
 /* Paper 1's settings for photographs (papers B2), but for the width: 10 there. */
-#define PAPER(called)                                                                                                  \
-    .name = "vehicles-" called, .set = PMOE_VEHICLES, .depth = 10, .widen = 2, .divisor = "n", .samples = 4000,        \
-    .batch = 128, .epochs = 50, .optimizer = "sgd", .rate = 0.1f, .rate_end = 0.1f, .output = "trained", .seed = 1
+#define PAPER(called, of)                                                                                              \
+    .name = called, .set = of, .depth = 10, .widen = 2, .divisor = "n", .samples = 4000, .batch = 128, .epochs = 50,   \
+    .optimizer = "sgd", .rate = 0.1f, .rate_end = 0.1f, .output = "trained", .seed = 1
 
 /* The frontier of accuracy against time: one stem and one budget for all. */
 #define STAGES(called) MOVED(called), .stem = "16,32/2", .norm = 1, .pooling = "avg", .epochs = 8
@@ -172,9 +172,12 @@ static const pmoe_recipe recipes[] = {
      .load = 0.2f},
     {HEAD("hard"), .head_width = 64, .experts = 8, .kept = 1, .noise = 0.3f, .balance = "smooth", .importance = 0.2f,
      .load = 0.2f},
-    {PAPER("wrn"), .kind = PMOE_WRN},
-    {PAPER("wrn-pmoe"), .kind = PMOE_WRN_PMOE, .patch = 1, .experts = 4, .kept = 16, .gate = "softmax_topl",
-     .router_std = 1e-4f},
+    {PAPER("vehicles-wrn", PMOE_VEHICLES), .kind = PMOE_WRN},
+    {PAPER("vehicles-wrn-pmoe", PMOE_VEHICLES), .kind = PMOE_WRN_PMOE, .patch = 1, .experts = 4, .kept = 16,
+     .gate = "softmax_topl", .router_std = 1e-4f},
+    {PAPER("celeba-wrn", PMOE_CELEBA), .kind = PMOE_WRN},
+    {PAPER("celeba-wrn-pmoe", PMOE_CELEBA), .kind = PMOE_WRN_PMOE, .patch = 4, .experts = 8, .kept = 2,
+     .gate = "softmax_topl", .router_std = 1e-4f},
 };
 #undef STAGES
 #undef PAPER

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { encodePng } from '../../build_scripts/png.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const PMOE = resolve(process.env.PMOE ?? join(ROOT, 'build/pmoe'));
@@ -112,7 +113,7 @@ test('cifar-wrn trains, is judged and used like any other', () => {
     refuse(['eval', '--model', at('wrn.safetensors'), ...data, '--boards', '13'], /there are 12 photographs, 13/);
     refuse(['eval', '--model', at('wrn.safetensors'), ...DATA, '--set', 'mosaic10'], /112 x 112 x 1, its input is 32/);
     writeFileSync(join(at('photos'), 'test_batch.bin'), Buffer.alloc(3072));
-    refuse(['eval', '--model', at('wrn.safetensors'), ...data], /photos: CIFAR-10 file 1: expected rows of 3073 bytes/);
+    refuse(['eval', '--model', at('wrn.safetensors'), ...data], /photos: photographs, file 1: expected rows of 3073 bytes/);
 });
 
 test('heads say how their experts are used, in training, in eval and of a picture', () => {
@@ -177,6 +178,43 @@ test('training refuses what makes no sense', () => {
     refuse(['train', 'mosaic-cnn', ...SMALL, '--isa', 'mmx', ...out], /mmx/);
     refuse(['train', 'mosaic-cnn', ...SMALL, '--out', at('no/such/folder')], /no\/such\/folder/);
     assert.ok(!readdirSync(folder).includes('none'));
+});
+
+/** CelebA's layout with so many people, each picture's colour by what the list says of it. @param {string} name @param {number} people */
+function facesFolder(name, people) {
+    mkdirSync(join(at(name), 'img_align_celeba'), { recursive: true });
+    const rows = [];
+    for (let i = 0; i < people; i++) {
+        const [smiling, glasses, black] = [i & 1, (i >> 1) & 1, (i >> 2) & 1];
+        const pixels = new Uint8Array(89 * 109 * 3);
+        for (let k = 0; k < pixels.length; k += 3) pixels.set([200 * smiling, 200 * glasses, 200 * black], k);
+        const file = `${String(i + 1).padStart(6, '0')}.jpg`;
+        writeFileSync(join(at(name), 'img_align_celeba', file), encodePng(89, 109, pixels, 3));
+        rows.push([file, ...[black, 1 - black, glasses, smiling].map((is) => (is ? '1' : '-1'))].join(' '));
+    }
+    writeFileSync(join(at(name), 'list_attr_celeba.txt'), [people, 'Black_Hair Blond_Hair Eyeglasses Smiling', ...rows, ''].join('\n'));
+    return at(name);
+}
+
+test("CelebA's folder serves paper 1's three tasks", () => {
+    const folder = facesFolder('celeba', 80);
+    const data = ['--data', folder];
+    const few = ['--widen', '1', '--samples', '8', '--batch', '4', '--epochs', '1', '--out', at('faces.safetensors')];
+    for (const [set, classes] of [['celeba-hair', 2], ['celeba-glasses', 4]]) {
+        const result = JSON.parse(succeed(['train', 'celeba-wrn-pmoe', '--set', String(set), ...data, ...few, '--json']));
+        assert.deepEqual([result.recipe.set, result.boards], [set, 8]);
+        const evaluated = JSON.parse(succeed(['eval', '--model', at('faces.safetensors'), '--set', String(set), ...data, '--json']));
+        assert.deepEqual([evaluated.classes.length, evaluated.accuracy], [classes, result.accuracy]);
+    }
+    const study = JSON.parse(succeed(['study', 'samples', '--set', 'celeba', ...data, '--widen', '1', '--epochs', '1', '--sizes', '8', '--seeds', '1', '--json']));
+    assert.deepEqual(study.rows.map((/** @type {any} */ { figure, model }) => [figure, model]), [['10', 'wrn'], ['10', 'wrn-pmoe']]);
+    assert.match(succeed(['predict', '--model', at('faces.safetensors'), join(folder, 'img_align_celeba/000003.jpg')]), /class (not )?smiling/);
+    refuse(['train', 'celeba-wrn', ...data, ...few, '--samples', '200'], /samples is 200, there are 64 photographs/);
+    writeFileSync(join(folder, 'img_align_celeba/000001.jpg'), 'no picture');
+    refuse(['train', 'celeba-wrn', ...data, ...few], /000001\.jpg: /);
+    writeFileSync(join(folder, 'list_attr_celeba.txt'), '80\nSmiling\n');
+    refuse(['train', 'celeba-wrn', ...data, ...few], /list_attr_celeba\.txt: CelebA's list, line 2: expected an attribute Eyeglasses/);
+    refuse(['train', 'celeba-wrn', '--data', at('nowhere'), ...few], /nowhere: expected a folder with CelebA's/);
 });
 
 test('study samples gives a row for each model and size, the same for any number of threads', () => {

@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     pmoe_photos *photos;
     pmoe_error error = {PMOE_OK, ""};
-    if (pmoe_photos_open(files, count, NULL, &photos, &error) == PMOE_OK)
+    if (pmoe_photos_open(files, count, PMOE_PHOTO, NULL, &photos, &error) == PMOE_OK)
         use(photos);
     else if (photos || error.status == PMOE_OK || !error.text[0])
         abort();

@@ -45,7 +45,7 @@ static pmoe_photos *open_colours(void)
                 (unsigned char)(20 + 22 * (i % 10 + at / PLANE * 3) % 200 + (int)random_below(&random, 50));
     }
     pmoe_photos *photos;
-    assert_int_equal(pmoe_photos_open(&(pmoe_bytes){rows, sizeof rows}, 1, NULL, &photos, NULL), PMOE_OK);
+    assert_int_equal(pmoe_photos_open(&(pmoe_bytes){rows, sizeof rows}, 1, PMOE_PHOTO, NULL, &photos, NULL), PMOE_OK);
     return photos;
 }
 

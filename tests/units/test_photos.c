@@ -35,7 +35,7 @@ static void test_files_serve_their_rows_in_order(void **state)
     (void)state;
     pmoe_bytes files[2] = {make_file(3, 0), make_file(2, 5)};
     pmoe_photos *photos;
-    assert_int_equal(pmoe_photos_open(files, 2, NULL, &photos, NULL), PMOE_OK);
+    assert_int_equal(pmoe_photos_open(files, 2, PMOE_PHOTO, NULL, &photos, NULL), PMOE_OK);
     assert_int_equal(pmoe_photos_count(photos), 5);
     static const int32_t labels[] = {0, 1, 2, 5, 6};
     uint8_t rgb[PIXELS * 3];
@@ -64,7 +64,7 @@ static void refuse(const pmoe_bytes *files, int32_t count, pmoe_status status, c
 {
     pmoe_error error = {PMOE_OK, ""};
     pmoe_photos *photos;
-    assert_int_equal(pmoe_photos_open(files, count, NULL, &photos, &error), status);
+    assert_int_equal(pmoe_photos_open(files, count, PMOE_PHOTO, NULL, &photos, &error), status);
     assert_null(photos);
     if (!strstr(error.text, words))
         fail_msg("expected \"%s\" in: %s", words, error.text);
@@ -85,11 +85,11 @@ static void test_other_bytes_are_refused(void **state)
     ((uint8_t *)files[1].at)[ROW] = 10;
     refuse(files, 2, PMOE_E_FORMAT, "file 2: expected a label 0 to 9 at byte 3073, found 10");
     pmoe_error error = {PMOE_OK, ""};
-    assert_int_equal(pmoe_photos_open(files, 1, NULL, NULL, &error), PMOE_E_ARGUMENT);
+    assert_int_equal(pmoe_photos_open(files, 1, PMOE_PHOTO, NULL, NULL, &error), PMOE_E_ARGUMENT);
     struct counting counting;
     pmoe_options options = {.allocator = counting_allocator(&counting, 0)};
     pmoe_photos *photos;
-    assert_int_equal(pmoe_photos_open(files, 1, &options, &photos, &error), PMOE_E_MEMORY);
+    assert_int_equal(pmoe_photos_open(files, 1, PMOE_PHOTO, &options, &photos, &error), PMOE_E_MEMORY);
     assert_int_equal(counting.out, 0);
     drop(files[0]);
     drop(files[1]);
@@ -102,8 +102,13 @@ static void test_sets_have_names(void **state)
     assert_string_equal(pmoe_set_name(PMOE_MOSAIC10), "mosaic10");
     assert_string_equal(pmoe_set_name(PMOE_CIFAR10_NOISE), "noise");
     assert_string_equal(pmoe_set_name(PMOE_VEHICLES), "vehicles");
-    assert_null(pmoe_set_name((pmoe_set)(PMOE_VEHICLES + 1)));
-    assert_false(pmoe_set_is_photos((pmoe_set)(PMOE_VEHICLES + 1)));
+    assert_string_equal(pmoe_set_name(PMOE_CELEBA_HAIR), "celeba-hair");
+    assert_null(pmoe_set_name((pmoe_set)(PMOE_CELEBA_GLASSES + 1)));
+    assert_false(pmoe_set_is_photos((pmoe_set)(PMOE_CELEBA_GLASSES + 1)));
+    assert_string_equal(pmoe_set_class(PMOE_CELEBA, 0), "not smiling");
+    assert_int_equal(pmoe_set_side(PMOE_CELEBA_GLASSES), 64);
+    assert_int_equal(pmoe_set_side(PMOE_VEHICLES), 32);
+    assert_int_equal(pmoe_set_side(PMOE_MOSAIC64), 224);
     assert_true(pmoe_set_is_photos(PMOE_CIFAR10) && pmoe_set_is_photos(PMOE_VEHICLES));
     assert_false(pmoe_set_is_photos(PMOE_MOSAIC64));
     assert_int_equal(pmoe_set_classes(PMOE_VEHICLES), 4);

@@ -19,7 +19,7 @@ static pmoe_photos *open_photos(void)
     rows[0] = 4;
     rows[ROW] = 9;
     pmoe_photos *photos;
-    assert_int_equal(pmoe_photos_open(&(pmoe_bytes){rows, sizeof rows}, 1, NULL, &photos, NULL), PMOE_OK);
+    assert_int_equal(pmoe_photos_open(&(pmoe_bytes){rows, sizeof rows}, 1, PMOE_PHOTO, NULL, &photos, NULL), PMOE_OK);
     return photos;
 }
 
@@ -129,7 +129,8 @@ static pmoe_photos *open_plain(int labels, int each)
             rows[count * ROW] = (uint8_t)label;
         }
     pmoe_photos *photos;
-    assert_int_equal(pmoe_photos_open(&(pmoe_bytes){rows, (size_t)(count * ROW)}, 1, NULL, &photos, NULL), PMOE_OK);
+    assert_int_equal(pmoe_photos_open(&(pmoe_bytes){rows, (size_t)(count * ROW)}, 1, PMOE_PHOTO, NULL, &photos, NULL),
+                     PMOE_OK);
     return photos;
 }
 
@@ -226,7 +227,7 @@ static void test_backgrounds_are_shuffled(void **state)
         row[1 + SIDE * SIDE + p] = (uint8_t)(1 + p % SIDE);
     }
     pmoe_photos *photos;
-    assert_int_equal(pmoe_photos_open(&(pmoe_bytes){row, sizeof row}, 1, NULL, &photos, NULL), PMOE_OK);
+    assert_int_equal(pmoe_photos_open(&(pmoe_bytes){row, sizeof row}, 1, PMOE_PHOTO, NULL, &photos, NULL), PMOE_OK);
     struct source source;
     assert_int_equal(source_open(PMOE_CIFAR10_NOISE, (pmoe_data){.photos = photos}, 1, &source, NULL), PMOE_OK);
     for (uint64_t seed = 0; seed < 200; seed++) {
