@@ -230,8 +230,8 @@ int32_t pmoe_digits_label(const pmoe_digits *digits, int32_t index);
  * PMOE_MOSAIC64: the same on boards of 64 cells.
  *
  * Photographs: PMOE_CIFAR10 as they are.  PMOE_CIFAR10_NOISE: each at half its side somewhere on a background, a
- * magnified crop of another with its quadrants in another order.  PMOE_VEHICLES: one quadrant is a vehicle at half its
- * side, the others are animals; class = which of the four vehicles.
+ * magnified crop of another with its quadrants in another order, or a picture of the caller's.  PMOE_VEHICLES: one
+ * quadrant is a vehicle at half its side, the others are animals; class = which of the four vehicles.
  *
  * Faces, from CelebA: PMOE_CELEBA, do they smile?  PMOE_CELEBA_HAIR: the same, but most of those that smile in training
  * have black hair and most others blond hair.  PMOE_CELEBA_GLASSES: do they smile, and wear eyeglasses? */
@@ -308,10 +308,11 @@ int32_t pmoe_photos_label(const pmoe_photos *photos, int32_t index); /* -1 out o
 void pmoe_photos_pixels(const pmoe_photos *photos, int32_t index, uint8_t *rgb);
 
 /* Data to train or judge on: digits for sets of boards, photographs for the others; what a set does not need may be
- * NULL.  Both must outlive whatever was opened on them. */
+ * NULL.  All must outlive whatever was opened on them. */
 typedef struct pmoe_data {
     const pmoe_digits *digits;
     const pmoe_photos *photos;
+    const pmoe_photos *backgrounds; /* of PMOE_CIFAR10_NOISE, side PMOE_PHOTO; NULL: made of photographs */
 } pmoe_data;
 
 /* ---- Training (native only) ---------------------------------------------------------------------------------------

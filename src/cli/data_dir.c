@@ -4,6 +4,7 @@
 #include "../base/error.h"
 #include "../data/source.h"
 #include "faces.h"
+#include "picture_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,10 +121,23 @@ pmoe_status data_dir_open(const char *folder, pmoe_set set, enum data_split spli
     return status;
 }
 
+pmoe_status data_dir_backgrounds(const char *folder, pmoe_set set, struct data_dir *data, pmoe_error *error)
+{
+    if (!folder)
+        return PMOE_OK;
+    if (set != PMOE_CIFAR10_NOISE)
+        return fail(error, PMOE_E_ARGUMENT, "--backgrounds: expected the set noise, found %s", pmoe_set_name(set));
+    TRY(picture_rows(folder, PMOE_PHOTO, &data->behind, error));
+    return pmoe_photos_open(&(pmoe_bytes){data->behind.bytes, data->behind.count}, 1, PMOE_PHOTO, NULL,
+                            &data->backgrounds, error);
+}
+
 void data_dir_close(struct data_dir *data)
 {
     pmoe_digits_close(&data->digits);
     pmoe_photos_close(&data->photos);
+    pmoe_photos_close(&data->backgrounds);
+    file_close(&data->behind);
     for (int32_t i = 0; i < DATA_FILES; i++)
         file_close(&data->file[i]);
 }
@@ -142,5 +156,5 @@ pmoe_status data_dir_samples(const struct data_dir *data, pmoe_set set, int64_t 
 
 pmoe_data data_dir_all(const struct data_dir *data)
 {
-    return (pmoe_data){data->digits, data->photos};
+    return (pmoe_data){data->digits, data->photos, data->backgrounds};
 }

@@ -20,8 +20,8 @@ enum { DATA_FILES = 5 };
 
 struct data_dir {
     pmoe_digits *digits;
-    pmoe_photos *photos;
-    struct file file[DATA_FILES]; /* what they refer to */
+    pmoe_photos *photos, *backgrounds;
+    struct file file[DATA_FILES], behind; /* what they refer to */
 };
 
 /* Where `make data` puts what a set needs. */
@@ -31,6 +31,9 @@ const char *data_dir_default(pmoe_set set);
  * `most` of the set; 0: 25,000 to train on, 2,000 to test, the most that the paper uses. */
 PMOE_MUST_USE pmoe_status data_dir_open(const char *folder, pmoe_set set, enum data_split split, int32_t most,
                                         struct data_dir *data, pmoe_error *error);
+/* Besides, a folder of pictures for the set `noise` to put its photographs on; NULL: none. */
+PMOE_MUST_USE pmoe_status data_dir_backgrounds(const char *folder, pmoe_set set, struct data_dir *data,
+                                               pmoe_error *error);
 void data_dir_close(struct data_dir *data);
 
 /* How many samples of a set to judge a model on: `asked`, refused if there are not so many; 0: all photographs, or

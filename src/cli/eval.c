@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 struct eval_options {
-    const char *model, *data, *isa;
+    const char *model, *data, *backgrounds, *isa;
     int32_t set, split, json;
     int64_t boards, seed, threads;
 };
@@ -22,6 +22,9 @@ static const struct option options[] = {
     {"model", OPTION_TEXT, offsetof(struct eval_options, model), NULL, "weights file", "FILE", 0, 0, NULL, 1},
     {"data", OPTION_TEXT, offsetof(struct eval_options, data), NULL,
      "folder of MNIST's files, of a sample sheet or of CIFAR-10's (default: below data/)", "DIR", 0, 0, NULL, 0},
+    {"backgrounds", OPTION_TEXT, offsetof(struct eval_options, backgrounds), NULL,
+     "of the set noise: a folder of pictures to put the photographs on (default: shuffled crops of photographs)", "DIR",
+     0, 0, NULL, 0},
     {"set", OPTION_CHOICE, offsetof(struct eval_options, set), NULL,
      "which set (default: by the model's input and classes)", "SET", 0, 0, set_names, 0},
     {"split", OPTION_CHOICE, offsetof(struct eval_options, split), "test", "which digits or photographs", "SPLIT", 0, 0,

@@ -2,17 +2,12 @@
 
 #include "../base/error.h"
 #include "../data/celeba.h"
-#include "../image/picture.h"
+#include "picture_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    PLANE = PMOE_FACE * PMOE_FACE,
-    ROW = 1 + PMOE_PHOTO_CHANNELS * PLANE,
-    PATH_BYTES = 1024,
-    MOST_PIXELS = 1 << 22, /* CelebA's have 178 x 218 */
-};
+enum { PATH_BYTES = 1024 };
 
 static const char list_name[] = "list_attr_celeba.txt";
 
@@ -24,29 +19,12 @@ static pmoe_status join(const char *folder, const char *name, char path[PATH_BYT
                : fail(error, PMOE_E_LIMIT, "%s: the path is too long", short_path(folder));
 }
 
-/* One picture file as a row. */
 static pmoe_status read_face(const char *folder, const struct celeba_photo *photo, uint8_t *row, pmoe_error *error)
 {
     char path[PATH_BYTES], name[CELEBA_NAME_BYTES + sizeof "img_align_celeba/"];
     snprintf(name, sizeof name, "img_align_celeba/%s", photo->file);
     TRY(join(folder, name, path, error));
-    struct file file;
-    TRY(file_read(path, FILE_PICTURE_CAP, &file, error));
-    struct picture picture = {NULL, 0, 0};
-    uint8_t rgb[PLANE * PMOE_PHOTO_CHANNELS];
-    pmoe_error why = {PMOE_OK, ""};
-    pmoe_status status = picture_decode(file.bytes, file.count, MOST_PIXELS, &picture, &why);
-    if (status == PMOE_OK)
-        status = pmoe_photo_from_rgba(picture.rgba, picture.width, picture.height, PMOE_FACE, PMOE_FACE, rgb, &why);
-    picture_free(&picture);
-    file_close(&file);
-    if (status != PMOE_OK)
-        return fail_at(error, path, why);
-    *row++ = (uint8_t)photo->label;
-    for (int32_t c = 0; c < PMOE_PHOTO_CHANNELS; c++)
-        for (int32_t i = 0; i < PLANE; i++)
-            *row++ = rgb[i * PMOE_PHOTO_CHANNELS + c];
-    return PMOE_OK;
+    return picture_row(path, PMOE_FACE, photo->label, row, error);
 }
 
 static pmoe_status choose(const char *folder, pmoe_set set, int train, int32_t most, struct celeba_photo *photos,
@@ -71,19 +49,20 @@ static pmoe_status choose(const char *folder, pmoe_set set, int train, int32_t m
 
 pmoe_status faces_read(const char *folder, pmoe_set set, int train, int32_t most, struct file *rows, pmoe_error *error)
 {
+    const size_t row = picture_row_bytes(PMOE_FACE);
     *rows = (struct file){NULL, 0};
     struct celeba_photo *photos = malloc((size_t)most * sizeof *photos);
     if (!photos)
         return fail(error, PMOE_E_MEMORY, "no memory for %d photographs' names", (int)most);
     int32_t count = 0;
     pmoe_status status = choose(folder, set, train, most, photos, &count, error);
-    if (status == PMOE_OK && !(rows->bytes = malloc((size_t)count * ROW)))
+    if (status == PMOE_OK && !(rows->bytes = malloc((size_t)count * row)))
         status = fail(error, PMOE_E_MEMORY, "no memory for %d photographs", (int)count);
     for (int32_t i = 0; i < count && status == PMOE_OK; i++)
-        status = read_face(folder, &photos[i], rows->bytes + (size_t)i * ROW, error);
+        status = read_face(folder, &photos[i], rows->bytes + (size_t)i * row, error);
     free(photos);
     if (status == PMOE_OK)
-        rows->count = (size_t)count * ROW;
+        rows->count = (size_t)count * row;
     else
         file_close(rows);
     return status;

@@ -15,7 +15,7 @@
 enum { MAX_SEEDS = 100, DEFAULT_BOARDS = 10000 };
 
 struct study_options {
-    const char *data;
+    const char *data, *backgrounds;
     struct option_ints sizes;
     int64_t seeds, boards, epochs, router_epochs, widen, threads;
     int32_t set, json;
@@ -35,6 +35,9 @@ struct study_options {
 static const struct option samples_options[] = {
     {"set", OPTION_CHOICE, AT(set), "mosaic", "of which figure: 4, 10 to 12, or 14 to 16; not all sets have one", "SET",
      0, 0, set_names, 0},
+    {"backgrounds", OPTION_TEXT, AT(backgrounds), NULL,
+     "of the set noise: a folder of pictures to put the photographs on (default: shuffled crops of photographs)", "DIR",
+     0, 0, NULL, 0},
     {"widen", OPTION_INT, AT(widen), "0", "of photographs: channels of the networks (the paper: 10); 0: the recipe's",
      "N", 0, 20, NULL, 0},
     STUDY_ROWS(NULL, "numbers of training samples (default: the figure's)"),
@@ -268,6 +271,8 @@ static pmoe_status open_study(struct study *study, struct data_dir *train, struc
         most = study->given->sizes.at[i] > most ? (int32_t)study->given->sizes.at[i] : most;
     TRY(data_dir_open(study->given->data, study->set, DATA_TRAIN, most, train, error));
     TRY(data_dir_open(study->given->data, study->set, DATA_TEST, (int32_t)study->given->boards, test, error));
+    TRY(data_dir_backgrounds(study->given->backgrounds, study->set, train, error));
+    TRY(data_dir_backgrounds(study->given->backgrounds, study->set, test, error));
     return data_dir_samples(test, study->set, study->given->boards, DEFAULT_BOARDS, &study->boards, error);
 }
 

@@ -15,8 +15,8 @@
 #include <string.h>
 
 struct train_options {
-    const char *data, *out, *checkpoint, *resume, *gate, *divisor, *optimizer, *schedule, *output, *stem, *stages,
-        *pooling, *balance, *isa;
+    const char *data, *backgrounds, *out, *checkpoint, *resume, *gate, *divisor, *optimizer, *schedule, *output, *stem,
+        *stages, *pooling, *balance, *isa;
     int64_t seed, threads, samples, batch, epochs, router_epochs, depth, widen, patch, norm, filters, head_width,
         experts, kept, shift, flip, nesterov, boards, checkpoint_every, test_every;
     double rate, rate_end, router_rate, momentum, decay, smoothing, dropout, noise, importance, load, kl;
@@ -31,6 +31,9 @@ static const struct option options[] = {
      NULL, 0},
     {"set", OPTION_CHOICE, AT(set), NULL, "what to train and judge on (default: the recipe's)", "SET", 0, 0, set_names,
      0},
+    {"backgrounds", OPTION_TEXT, AT(backgrounds), NULL,
+     "of the set noise: a folder of pictures to put the photographs on (default: shuffled crops of photographs)", "DIR",
+     0, 0, NULL, 0},
     {"out", OPTION_TEXT, AT(out), NULL, "weights file to write", "FILE", 0, 0, NULL, 1},
     OPTION_ROW_SEED(struct train_options, "of initial weights, boards and their order"),
     {"samples", OPTION_INT, AT(samples), NULL, "boards or photographs an epoch (default: the recipe's, as below)", "N",
@@ -201,6 +204,8 @@ static size_t write_card(const struct training *training, char *text, size_t cap
     json_open_object(&json, NULL);
     json_add_text(&json, "data",
                   training->given->data ? training->given->data : data_dir_default(training->recipe.set));
+    if (training->given->backgrounds)
+        json_add_text(&json, "backgrounds", training->given->backgrounds);
     json_add_text(&json, "isa", pmoe_model_info(pmoe_trainer_model(training->trainer)).isa);
     if (pmoe_set_is_photos(training->recipe.set)) {
         json_add_int(&json, "test_photographs", training->boards);
@@ -331,6 +336,8 @@ static pmoe_status train(struct training *training, pmoe_error *error)
     pmoe_options how = {.isa = given->isa};
     TRY(pmoe_trainer_open(&training->recipe, data_dir_all(&training->train), (int32_t)given->threads, &how,
                           &training->trainer, error));
+    TRY(data_dir_backgrounds(given->backgrounds, training->recipe.set, &training->train, error));
+    TRY(data_dir_backgrounds(given->backgrounds, training->recipe.set, &training->test, error));
     /* Now: hours later would be too late. */
     TRY(data_dir_samples(&training->test, training->recipe.set, given->boards, DEFAULT_BOARDS, &training->boards,
                          error));

@@ -5,7 +5,8 @@
  *
  *   PMOE_CIFAR10_NOISE   below(photographs): whose crop the background is; below(17), below(17): its top and left;
  *                        1 + below(23): the order of its quadrants, magnified; below(17), below(17): top and left of
- *                        photograph `index`, halved
+ *                        photograph `index`, halved.  Of a caller's backgrounds, whole: below(backgrounds), which
+ *                        one, then only where the photograph is
  *   PMOE_VEHICLES        below(4): the quadrant of vehicle index / 4 of class index mod 4; then for each other quadrant
  *                        in reading order below(animals)
  *
@@ -52,9 +53,13 @@ static void draw_background(const pmoe_photos *photos, struct random *random, ui
         }
 }
 
-static int32_t draw_noise(const pmoe_photos *photos, struct random *random, int32_t index, uint8_t *rgb)
+static int32_t draw_noise(pmoe_data data, struct random *random, int32_t index, uint8_t *rgb)
 {
-    draw_background(photos, random, rgb);
+    const pmoe_photos *photos = data.photos, *backgrounds = data.backgrounds;
+    if (backgrounds)
+        pmoe_photos_pixels(backgrounds, (int32_t)random_below(random, (uint32_t)pmoe_photos_count(backgrounds)), rgb);
+    else
+        draw_background(photos, random, rgb);
     int32_t top = (int32_t)random_below(random, HALF + 1), left = (int32_t)random_below(random, HALF + 1);
     draw_halved(photos, index, top, left, rgb);
     return pmoe_photos_label(photos, index);
@@ -87,13 +92,13 @@ int32_t composed_count(const pmoe_photos *photos, pmoe_set set)
     return least * VEHICLE_LABELS;
 }
 
-int32_t composed_sample(const pmoe_photos *photos, pmoe_set set, uint64_t seed, int32_t index, uint8_t *rgb)
+int32_t composed_sample(pmoe_data data, pmoe_set set, uint64_t seed, int32_t index, uint8_t *rgb)
 {
     struct random random = random_at(seed, RANDOM_COMPOSE, (uint64_t)index);
     if (set == PMOE_CIFAR10_NOISE)
-        return draw_noise(photos, &random, index, rgb);
+        return draw_noise(data, &random, index, rgb);
     if (set == PMOE_VEHICLES)
-        return draw_vehicle(photos, &random, index, rgb);
-    pmoe_photos_pixels(photos, index, rgb);
-    return pmoe_photos_label(photos, index);
+        return draw_vehicle(data.photos, &random, index, rgb);
+    pmoe_photos_pixels(data.photos, index, rgb);
+    return pmoe_photos_label(data.photos, index);
 }

@@ -12,6 +12,6 @@ const int32_t *photos_of_labels(const pmoe_photos *photos, int32_t first, int32_
 int32_t composed_count(const pmoe_photos *photos, pmoe_set set);
 
 /* Sample `index` below that count: rgb [side][side][3] and its label. */
-int32_t composed_sample(const pmoe_photos *photos, pmoe_set set, uint64_t seed, int32_t index, uint8_t *rgb);
+int32_t composed_sample(pmoe_data data, pmoe_set set, uint64_t seed, int32_t index, uint8_t *rgb);
 
 #endif

@@ -26,6 +26,9 @@ pmoe_status source_open(pmoe_set set, pmoe_data data, uint64_t seed, struct sour
     if (pmoe_set_is_photos(set) && pmoe_photos_side(data.photos) != pmoe_set_side(set))
         return fail(error, PMOE_E_ARGUMENT, "data: the set %s needs photographs of side %d, found %d",
                     pmoe_set_name(set), (int)pmoe_set_side(set), (int)pmoe_photos_side(data.photos));
+    if (data.backgrounds && pmoe_photos_side(data.backgrounds) != PMOE_PHOTO)
+        return fail(error, PMOE_E_ARGUMENT, "data: backgrounds are of side %d, found %d", PMOE_PHOTO,
+                    (int)pmoe_photos_side(data.backgrounds));
     *source = source_shape(set);
     source->data = data;
     source->seed = seed;
@@ -56,7 +59,7 @@ pmoe_status source_sample(const struct source *source, uint64_t index, uint8_t *
     if (index >= (uint64_t)source->count)
         return fail(error, PMOE_E_ARGUMENT, "data: there are %d photographs, number %llu was asked for",
                     (int)source->count, (unsigned long long)index);
-    *label = composed_sample(source->data.photos, source->set, source->seed, (int32_t)index, pixels);
+    *label = composed_sample(source->data, source->set, source->seed, (int32_t)index, pixels);
     *patch = -1;
     return PMOE_OK;
 }

@@ -243,6 +243,12 @@ test('study samples of photographs trains the wide networks of their figure, on 
     assert.equal(JSON.parse(succeed(recipe)).accuracy, study.rows[0].accuracy_mean);
     const noise = JSON.parse(succeed([...args, '--set', 'noise', '--sizes', '8', '--boards', '5']));
     assert.deepEqual([noise.test_boards, noise.rows[0].figure, noise.rows[0].paper], [5, '15', undefined]);
+    const backgrounds = ['--backgrounds', facesFolder('own', 3) + '/img_align_celeba'];
+    const own = JSON.parse(succeed([...args, '--set', 'noise', '--sizes', '8', '--boards', '5', ...backgrounds]));
+    assert.equal(own.rows.length, 2);
+    refuse([...args, ...backgrounds], /--backgrounds: expected the set noise, found vehicles/);
+    refuse([...args, '--set', 'noise', '--backgrounds', at('nowhere')], /nowhere: expected a folder of pictures, found none/);
+    refuse([...args, '--set', 'noise', '--backgrounds', at('own')], /list_attr_celeba\.txt: /);
     refuse([...args, '--set', 'mosaic10'], /no figure of mosaic10/);
     refuse([...args, '--sizes', '100'], /trial \d: .*there are 20 photographs/);
 });

@@ -51,7 +51,7 @@ static pmoe_photos *open_colours(void)
 
 static pmoe_data open_data(void)
 {
-    return (pmoe_data){open_digits(), open_colours()};
+    return (pmoe_data){.digits = open_digits(), .photos = open_colours()};
 }
 
 static void close_data(pmoe_data *data)

@@ -48,7 +48,7 @@ static void test_photographs_come_as_they_are(void **state)
     assert_non_null(strstr(error.text, "cifar10 needs photographs"));
     assert_int_equal(source_open(PMOE_MOSAIC, (pmoe_data){.photos = photos}, 1, &source, &error), PMOE_E_ARGUMENT);
     assert_non_null(strstr(error.text, "mosaic needs digits"));
-    assert_int_equal(source_open((pmoe_set)7, (pmoe_data){.photos = photos}, 1, &source, &error), PMOE_E_ARGUMENT);
+    assert_int_equal(source_open((pmoe_set)99, (pmoe_data){.photos = photos}, 1, &source, &error), PMOE_E_ARGUMENT);
     pmoe_photos_close(&photos);
 }
 
@@ -217,6 +217,37 @@ static void test_photographs_on_backgrounds(void **state)
     pmoe_photos_close(&photos);
 }
 
+/* Whole pictures of the caller's, each of them in turn. */
+static void test_own_backgrounds(void **state)
+{
+    (void)state;
+    enum { BACKGROUNDS = 3 };
+    static uint8_t rows[BACKGROUNDS * ROW];
+    for (int i = 0; i < BACKGROUNDS; i++)
+        memset(rows + i * ROW + 1, 240 + i, BYTES); /* lighter than any photograph */
+    pmoe_photos *photos = open_plain(10, 3), *own;
+    assert_int_equal(pmoe_photos_open(&(pmoe_bytes){rows, sizeof rows}, 1, PMOE_PHOTO, NULL, &own, NULL), PMOE_OK);
+    struct source source;
+    const pmoe_data data = {.photos = photos, .backgrounds = own};
+    assert_int_equal(source_open(PMOE_CIFAR10_NOISE, data, 1, &source, NULL), PMOE_OK);
+    int seen[BACKGROUNDS] = {0};
+    for (uint64_t i = 0; i < 30; i++) {
+        uint8_t pixels[BYTES];
+        int32_t label, patch, count[256] = {0};
+        assert_int_equal(source_sample(&source, i, pixels, &label, &patch, NULL), PMOE_OK);
+        for (int p = 0; p < BYTES; p++)
+            count[pixels[p]]++;
+        assert_int_equal(count[i % 10 * 20 + i / 10], BYTES / 4);
+        for (int b = 0; b < BACKGROUNDS; b++) {
+            assert_true(count[240 + b] == 0 || count[240 + b] == BYTES * 3 / 4);
+            seen[b] += count[240 + b] > 0;
+        }
+    }
+    assert_true(seen[0] && seen[1] && seen[2]);
+    pmoe_photos_close(&own);
+    pmoe_photos_close(&photos);
+}
+
 /* A background is a crop of 16 x 16 magnified, its quadrants never in their own order. */
 static void test_backgrounds_are_shuffled(void **state)
 {
@@ -257,7 +288,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_photographs_come_as_they_are), cmocka_unit_test(test_crops_and_mirror_images),
         cmocka_unit_test(test_cells_move_within_themselves), cmocka_unit_test(test_vehicles_among_animals),
-        cmocka_unit_test(test_photographs_on_backgrounds),   cmocka_unit_test(test_backgrounds_are_shuffled),
+        cmocka_unit_test(test_photographs_on_backgrounds),   cmocka_unit_test(test_own_backgrounds),
+        cmocka_unit_test(test_backgrounds_are_shuffled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
