@@ -9,11 +9,12 @@ cd "$(dirname "$0")/.."
 
 recipes=("$@")
 [ ${#recipes[@]} -gt 0 ] || recipes=(mosaic-cnn mosaic-separate mosaic-joint mosaic10-cnn mosaic10-pmoe
-    board-deep-pmoe board-cnn cifar-wrn cifar-head-dense cifar-head-soft cifar-head-sparse cifar-head-hard)
+    board-deep-pmoe board-cnn cifar-wrn cifar-head-dense cifar-head-soft cifar-head-sparse cifar-head-hard
+    vehicles-wrn vehicles-wrn-pmoe)
 
 for recipe in "${recipes[@]}"; do
     data=data/mnist
-    case $recipe in cifar-*) data=data/cifar10 ;; esac
+    case $recipe in cifar-* | vehicles-*) data=data/cifar10 ;; esac
     build/pmoe train "$recipe" --data "$data" --seed 1 --out "weights/$recipe.safetensors"
 done
 node build_scripts/weights_table.mjs

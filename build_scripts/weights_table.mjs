@@ -17,10 +17,15 @@ const ORDER = [
   'board-deep-pmoe',
   'board-cnn',
   'cifar-wrn',
+  'cifar-wrn-pmoe',
+  'cifar-cnn',
+  'cifar-deep-pmoe',
   'cifar-head-dense',
   'cifar-head-soft',
   'cifar-head-sparse',
   'cifar-head-hard',
+  'vehicles-wrn',
+  'vehicles-wrn-pmoe',
 ];
 
 const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ',');
@@ -30,11 +35,10 @@ const parts = ({ filters, stem, stages }) => (stem ? `stem ${stem}, stages ${sta
 
 /* What it is, in a few words: "wrn-10-1, sparse head, 2 of 8 experts of 8". */
 function described(recipe) {
-  if (recipe.kind !== 'wrn') {
-    const routed = recipe.experts ? `${recipe.experts} experts, l = ${recipe.kept}` : 'dense';
-    return `${recipe.kind}, ${parts(recipe)}, ${routed}`;
-  }
+  const routed = recipe.experts ? `${recipe.experts} experts, l = ${recipe.kept}` : 'dense';
+  if (!recipe.depth) return `${recipe.kind}, ${parts(recipe)}, ${routed}`;
   const network = `wrn-${recipe.depth}-${recipe.widen}`;
+  if (recipe.kind === 'wrn-pmoe') return `${network}, the last convolution a pMoE of ${routed}`;
   if (!recipe.head) return network;
   const width = recipe.experts
     ? `${recipe.kept} of ${recipe.experts} experts of ${recipe.head_width}`

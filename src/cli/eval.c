@@ -47,17 +47,6 @@ struct eval_result {
     double *used; /* malloc: [1 + classes][2][experts of a mixture], what `usage` refers to */
 };
 
-/* Use of a mixture's experts by the photographs or boards of one class; WHOLE: by all. */
-enum { WHOLE = -1 };
-
-static pmoe_usage usage_of(const struct eval_result *result, int32_t class_index)
-{
-    const struct usage *usage = &result->accuracy.usage;
-    double *gates = result->used + (size_t)(1 + class_index) * 2 * (size_t)usage->experts;
-    int all = class_index == WHOLE;
-    return usage_read(usage, all ? 0 : class_index, all ? usage->rows : 1, gates, gates + usage->experts);
-}
-
 static const char *data_folder(const struct eval_result *result)
 {
     return result->given->data ? result->given->data : data_dir_default(result->set);
@@ -99,7 +88,7 @@ static void write_class(struct json_writer *json, const struct eval_result *resu
         write_shares(json, "largest_gate", found, c, count_largest);
     }
     if (found->usage.experts) {
-        pmoe_usage usage = usage_of(result, c);
+        pmoe_usage usage = usage_read_row(&result->accuracy.usage, c, result->used);
         result_usage(json, "usage", &usage);
     }
     json_close_object(json);
@@ -124,7 +113,7 @@ static void write_json(struct json_writer *json, const void *context)
     json_add_number(json, "accuracy", percent(found->correct, found->boards), 6);
     json_add_int(json, "experts", found->experts);
     if (found->usage.experts) {
-        pmoe_usage usage = usage_of(result, WHOLE);
+        pmoe_usage usage = usage_read_row(&result->accuracy.usage, USAGE_ALL, result->used);
         result_usage(json, "usage", &usage);
     }
     json_open_array(json, "classes");
@@ -159,7 +148,7 @@ static void add_shares(struct output *out, const char *what, const double *share
 /* The table of classes by experts. */
 static void add_usage(const struct eval_result *result, struct output *out)
 {
-    pmoe_usage all = usage_of(result, WHOLE);
+    pmoe_usage all = usage_read_row(&result->accuracy.usage, USAGE_ALL, result->used);
     output_add(
         out,
         "experts: an image keeps %d of %d; CV of mean gates %.3f, of load %.3f; entropy of an image's gates %.3f "
@@ -171,7 +160,7 @@ static void add_usage(const struct eval_result *result, struct output *out)
     }
     output_add(out, "\n");
     for (int32_t c = 0; c < result->accuracy.classes; c++) {
-        pmoe_usage of_class = usage_of(result, c);
+        pmoe_usage of_class = usage_read_row(&result->accuracy.usage, c, result->used);
         add_shares(out, pmoe_model_class(result->file->model, c), of_class.gates, all.experts);
         output_add(out, "\n");
     }

@@ -119,8 +119,9 @@ struct training {
     double *used;              /* malloc: [epochs][2][experts of a mixture] */
     int32_t row_count, boards; /* boards: or photographs, of the test */
     double accuracy, seconds;
-    pmoe_usage usage; /* on test data, its arrays in `tested` */
-    double *tested;   /* malloc: [2][experts of a mixture] */
+    pmoe_usage usage;     /* on test data: of all, its arrays in `tested` */
+    pmoe_usage *by_class; /* malloc: [classes] */
+    double *tested;       /* malloc: [1 + classes][2][experts of a mixture] */
     size_t file_bytes;
 };
 
@@ -279,8 +280,9 @@ static pmoe_status measure(struct training *training, pmoe_error *error)
     if (status == PMOE_OK) {
         training->accuracy = 100.0 * found.correct / found.boards;
         if (found.usage.experts)
-            training->usage =
-                usage_read(&found.usage, 0, found.usage.rows, training->tested, training->tested + found.usage.experts);
+            training->usage = usage_read_row(&found.usage, USAGE_ALL, training->tested);
+        for (int32_t c = 0; c < found.classes && found.usage.experts; c++)
+            training->by_class[c] = usage_read_row(&found.usage, c, training->tested);
         accuracy_close(&found);
     }
     pool_close(&pool);
@@ -346,8 +348,10 @@ static pmoe_status train(struct training *training, pmoe_error *error)
     size_t epochs = (size_t)training->recipe.epochs + (size_t)training->recipe.router_epochs;
     training->rows = calloc(epochs + 1, sizeof *training->rows);
     training->used = calloc((epochs + 1) * 2, (1 + (size_t)training->recipe.experts) * sizeof *training->used);
-    training->tested = calloc(2, (1 + (size_t)training->recipe.experts) * sizeof *training->tested);
-    if (!training->rows || !training->used || !training->tested)
+    size_t classes = (size_t)pmoe_set_classes(training->recipe.set);
+    training->tested = calloc(1 + classes, 2 * (1 + (size_t)training->recipe.experts) * sizeof *training->tested);
+    training->by_class = calloc(classes, sizeof *training->by_class);
+    if (!training->rows || !training->used || !training->tested || !training->by_class)
         return fail(error, PMOE_E_MEMORY, "no memory for the log of %zu epochs", epochs);
     double start = native_clock_ns();
     pmoe_status status = train_epochs(training, error);
@@ -363,6 +367,16 @@ static pmoe_status train(struct training *training, pmoe_error *error)
 }
 
 /* ---- Results ---- */
+
+/* On test data: of all, and the table of classes by experts. */
+static void write_usage(struct json_writer *json, const struct training *training)
+{
+    result_usage(json, "usage", &training->usage);
+    json_open_array(json, "usage_by_class");
+    for (int32_t c = 0; c < pmoe_set_classes(training->recipe.set); c++)
+        result_usage(json, NULL, &training->by_class[c]);
+    json_close_array(json);
+}
 
 static void write_json(struct json_writer *json, const void *context)
 {
@@ -380,7 +394,7 @@ static void write_json(struct json_writer *json, const void *context)
     json_add_int(json, "boards", training->boards);
     json_add_number(json, "accuracy", training->accuracy, 6);
     if (training->usage.experts)
-        result_usage(json, "usage", &training->usage);
+        write_usage(json, training);
     json_add_number(json, "seconds", training->seconds, 4);
     json_open_array(json, "epochs");
     for (int32_t i = 0; i < training->row_count; i++) {
@@ -431,6 +445,7 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     free(training.rows);
     free(training.used);
     free(training.tested);
+    free(training.by_class);
     pmoe_trainer_close(&training.trainer);
     data_dir_close(&training.train);
     data_dir_close(&training.test);

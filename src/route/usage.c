@@ -93,3 +93,10 @@ pmoe_usage usage_read(const struct usage *usage, int32_t first, int32_t rows, do
                         .load_cv = variation(load, usage->experts),
                         .entropy = (double)entropy / USAGE_ONE * share};
 }
+
+pmoe_usage usage_read_row(const struct usage *usage, int32_t row, double *table)
+{
+    double *gates = table + (size_t)(1 + row) * 2 * (size_t)usage->experts;
+    int all = row == USAGE_ALL;
+    return usage_read(usage, all ? 0 : row, all ? usage->rows : 1, gates, gates + usage->experts);
+}

@@ -27,4 +27,9 @@ void usage_merge(struct usage *into, const struct usage *from);
  * everywhere if they have no image. */
 pmoe_usage usage_read(const struct usage *usage, int32_t first, int32_t rows, double *gates, double *load);
 
+enum { USAGE_ALL = -1 };
+
+/* The same of one row, or of all; each has a place of its own in table [1 + rows][2][experts]. */
+pmoe_usage usage_read_row(const struct usage *usage, int32_t row, double *table);
+
 #endif

@@ -118,7 +118,7 @@ test('cifar-wrn trains, is judged and used like any other', () => {
 
 test('heads say how their experts are used, in training, in eval and of a picture', () => {
     const data = ['--data', photoFolder('few', 12)];
-    const size = ['--samples', '20', '--batch', '10', '--epochs', '2', '--boards', '12'];
+    const size = ['--widen', '1', '--samples', '20', '--batch', '10', '--epochs', '2', '--boards', '12'];
     for (const [head, kept] of /** @type {[string, number][]} */ ([['dense', 0], ['soft', 4], ['sparse', 2], ['hard', 1]])) {
         const mixed = kept ? ['--experts', '4', '--kept', String(kept)] : [];
         const file = at(`${head}.safetensors`);
@@ -127,7 +127,7 @@ test('heads say how their experts are used, in training, in eval and of a pictur
         const bytes = readFileSync(file);
         const text = succeed([...args, '--threads', '2']);
         assert.deepEqual(readFileSync(file), bytes);
-        assert.equal(result.recipe.head_width, kept ? 32 : 256);
+        assert.equal(result.recipe.head_width, kept ? 64 : 512);
         const evaluated = JSON.parse(succeed(['eval', '--model', file, ...data, '--json']));
         const table = succeed(['eval', '--model', file, ...data]);
         const seen = succeed(['predict', '--model', file, 'web/screenshot.png']);
@@ -137,11 +137,13 @@ test('heads say how their experts are used, in training, in eval and of a pictur
             continue;
         }
         const sum = (/** @type {number[]} */ numbers) => numbers.reduce((a, b) => a + b, 0);
-        for (const { gates, load } of [result.usage, result.epochs[1].usage, evaluated.usage, evaluated.classes[3].usage]) {
+        assert.equal(result.usage_by_class.length, 10);
+        for (const { gates, load } of [result.usage, result.usage_by_class[3], result.epochs[1].usage, evaluated.usage, evaluated.classes[3].usage]) {
             assert.ok(Math.abs(sum(gates) - 1) < 1e-4 && Math.abs(sum(load) - kept) < 1e-4);
         }
         for (const key of ['gates_cv', 'load_cv', 'entropy']) // training folds no norms: another rounding
-            assert.ok(Math.abs(evaluated.usage[key] - result.usage[key]) < 1e-4, key);
+            for (const [judged, trained] of [[evaluated, result], [evaluated.classes[3], { usage: result.usage_by_class[3] }]])
+                assert.ok(Math.abs(judged.usage[key] - trained.usage[key]) < 1e-4, key);
         assert.match(text, /experts: CV of mean gates \d/);
         assert.match(table, new RegExp(`an image keeps ${kept} of 4; CV of mean gates`));
         assert.equal(table.match(/^ {2}(automobile|truck|all|kept by) +\d+\.\d\d( +\d+\.\d\d){3}$/gm)?.length, 4);
