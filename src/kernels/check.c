@@ -169,6 +169,9 @@ enum {
     brief_register_rounds = 6,
     brief_patch_gradient = 3 * CHECK_GRID + 1,
     brief_conv_gradient = CHECK_HEIGHTS * 7,
+    brief_winograd_output_gradient = 2 * BRIEF_WIDTHS,
+    brief_winograd_multiply_gradient = CHECK_HEIGHTS * 5,
+    brief_winograd_filter_gradient = 2 * BRIEF_WIDTHS,
     brief_centred_sum = 20,
     brief_scale_two = 20,
 };

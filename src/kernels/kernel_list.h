@@ -101,6 +101,24 @@ K(patch_gradient, (float *dw, const float *const *x, int32_t rows, struct patch_
  * x, at and zeros as in conv_forward, dy laid out as its y; outputs lie innermost, unlike in the files. */
 K(conv_gradient, (float *dw, const float *const *x, int32_t images, const struct conv_shape *shape, const float *dy))
 
+/* The way back through the stages of a Winograd convolution F(4x4, 3x3) to its weights; winograd.h has the transforms.
+ *
+ * Output: gradients by the 4 x 4 outputs of one tile, dy[i * 4 + j] each `outs` floats, become those by its products
+ * at all 36 points, that of output o to m[p * point_step + o].  Writes whole vectors, zeros behind the last output. */
+K(winograd_output_gradient, (float *m, ptrdiff_t point_step, const float *const *dy, int32_t outs))
+
+/* Multiply: at each point p, whole vectors of channels, summed over tiles in order,
+ *
+ *     du[p * w_point + o * v_row + c] += sum over t of m[p * m_point + t * m_row + o] * v[p * v_point + t * v_row + c]
+ *
+ * v as winograd_input leaves it; strip->w_point counts floats of one point of du. */
+K(winograd_multiply_gradient,
+  (float *du, const float *m, const float *v, const struct winograd_strip *strip, int32_t tiles, int32_t outs))
+
+/* Filter: the gradients by one output's transformed weights, du[p * point_step + c], become those by its nine weights
+ * a channel, dw[tap * tap_step + c].  Reads whole vectors of du. */
+K(winograd_filter_gradient, (float *dw, ptrdiff_t tap_step, const float *du, ptrdiff_t point_step, int32_t channels))
+
 /* Products of two centred maps by channel, over rows in order:
  *
  *     y[c] = sum over i of (a[i * count + c] - a_mean[c]) * (b[i * count + c] - b_mean[c])     a and b may be the same

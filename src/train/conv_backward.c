@@ -1,6 +1,7 @@
 #include "conv_backward.h"
 
 #include "../base/memory.h"
+#include "winograd_backward.h"
 
 #include <string.h>
 
@@ -10,6 +11,7 @@ struct conv_backward conv_backward_of(const struct kernels *kernels, const struc
     const int32_t lost = conv->kernel - 1 - 2 * conv->padding;
     struct conv_backward backward = {.kernels = kernels, .direct = *conv, .stride = conv->stride, .matrices = matrices};
     backward.direct.algorithm = CONV_DIRECT;
+    backward.by_points = winograd_backward_pays(kernels, conv);
     const int32_t high = conv->kernel == 1 ? conv->out_high : conv->high - lost,
                   wide = conv->kernel == 1 ? conv->out_wide : conv->wide - lost;
     backward.spread = conv_of(kernels, high, wide, conv->outs, wide * conv->outs, conv->kernel, 1,
@@ -24,22 +26,37 @@ static size_t weights_count(const struct conv *conv)
     return (size_t)conv->kernel * (size_t)conv->kernel * (size_t)conv->channels * (size_t)conv->outs;
 }
 
+/* For the gradient by weights: a table and zeros. */
+static size_t table_count(const struct conv_backward *backward)
+{
+    return backward->by_points ? winograd_backward_table_count(&backward->direct) : conv_table_count(&backward->direct);
+}
+
+static size_t zeros_count(const struct conv_backward *backward)
+{
+    const struct conv *direct = &backward->direct;
+    const size_t tap = (size_t)direct->kernel * (size_t)direct->channels, outs = (size_t)direct->outs;
+    return tap > outs ? tap : outs;
+}
+
 void conv_backward_lay_out(struct conv_backward *backward, struct arena *arena)
 {
     const struct conv *direct = &backward->direct, *spread = &backward->spread;
-    backward->direct_table = arena_take(arena, conv_table_count(direct) * sizeof(int32_t));
+    backward->table = arena_take(arena, table_count(backward) * sizeof(int32_t));
     backward->spread_table = arena_take(arena, conv_table_count(spread) * sizeof(int32_t));
     backward->flipped = arena_take(arena, weights_count(direct) * sizeof(float));
     backward->panels = arena_take(arena, (size_t)backward->matrices * backward->panel_floats * sizeof(float));
-    backward->zeros = arena_take(arena, (size_t)direct->kernel * (size_t)direct->channels * sizeof(float));
+    backward->zeros = arena_take(arena, zeros_count(backward) * sizeof(float));
 }
 
 void conv_backward_fill(struct conv_backward *backward)
 {
-    conv_fill_table(&backward->direct, backward->direct_table);
+    if (backward->by_points)
+        winograd_backward_fill_table(&backward->direct, backward->table);
+    else
+        conv_fill_table(&backward->direct, backward->table);
     conv_fill_table(&backward->spread, backward->spread_table);
-    memset(backward->zeros, 0,
-           (size_t)backward->direct.kernel * (size_t)backward->direct.channels * sizeof *backward->zeros);
+    memset(backward->zeros, 0, zeros_count(backward) * sizeof *backward->zeros);
 }
 
 void conv_backward_pack(struct conv_backward *backward, const float *w)
@@ -88,7 +105,8 @@ static size_t maps_floats(const struct conv_backward *backward, int32_t images)
 size_t conv_backward_scratch(const struct conv_backward *backward, int32_t images)
 {
     size_t activations = maps_floats(backward, images) + conv_scratch_count(backward->kernels, &backward->spread, 1);
-    size_t weights = weights_count(&backward->direct);
+    size_t weights =
+        backward->by_points ? winograd_backward_scratch(&backward->direct) : weights_count(&backward->direct);
     return activations > weights ? activations : weights;
 }
 
@@ -152,7 +170,12 @@ void conv_backward_weights(const struct conv_backward *backward, const float *co
                            int32_t images, float *dw, float *scratch)
 {
     const struct conv *direct = &backward->direct;
-    const struct conv_shape shape = conv_direct_shape(direct, backward->direct_table, backward->zeros);
+    if (backward->by_points) {
+        winograd_backward_weights(backward->kernels, direct, backward->table, backward->zeros, rows, dy, images, dw,
+                                  scratch);
+        return;
+    }
+    const struct conv_shape shape = conv_direct_shape(direct, backward->table, backward->zeros);
     const size_t outs = (size_t)direct->outs, count = weights_count(direct), floats = count / outs;
     memset(scratch, 0, count * sizeof *scratch);
     backward->kernels->conv_gradient(scratch, rows, images, &shape, dy);

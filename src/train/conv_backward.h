@@ -3,7 +3,8 @@
  * By activations: dy, with stride - 1 zeros between its pixels, convolved with the flipped weights, inputs and outputs
  * changing places: an exact convolution of stride 1, whatever the first one's, which chooses its algorithm like any
  * other (Winograd's pays for the zeros).  A kernel of one pixel needs no zeros: what it makes of dy is spread out
- * afterwards.  By weights: conv_gradient. */
+ * afterwards.  By weights: the way back through Winograd's points (winograd_backward.h) or conv_gradient, whichever is
+ * faster. */
 #ifndef PMOE_TRAIN_CONV_BACKWARD_H
 #define PMOE_TRAIN_CONV_BACKWARD_H
 
@@ -16,7 +17,8 @@ struct conv_backward {
     struct conv direct;       /* the convolution itself, done directly */
     struct conv spread;       /* from dy, spread out, to dx; kernel 1: from dy to the pixels of dx that it reaches */
     int32_t stride, matrices; /* matrices: experts inside of experts, else 1 */
-    int32_t *direct_table, *spread_table;
+    int by_points;            /* the gradient by weights is taken in Winograd's points */
+    int32_t *table, *spread_table;
     size_t panel_floats;     /* of one matrix */
     float *flipped, *panels; /* weights of `spread`, plain of one matrix, packed of all */
     float *zeros;

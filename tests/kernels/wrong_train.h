@@ -59,6 +59,68 @@ CONV_GRADIENT(conv_gradient_one_tile_shape_wrong) /* 7 channels */
         dw[6 * shape->outs] += 1;
 }
 
+static void output_gradient_of_turned_tiles(float *m, ptrdiff_t point_step, const float *const *dy, int32_t outs)
+{
+    const float *turned[16];
+    for (int i = 0; i < 16; i++)
+        turned[i] = dy[i % 4 * 4 + i / 4];
+    kernels_at(0)->winograd_output_gradient(m, point_step, turned, outs);
+}
+
+static void output_gradient_without_last_output(float *m, ptrdiff_t point_step, const float *const *dy, int32_t outs)
+{
+    kernels_at(0)->winograd_output_gradient(m, point_step, dy, outs ? outs - 1 : 0);
+}
+
+#define MULTIPLY_GRADIENT(name)                                                                                        \
+    static void name(float *du, const float *m, const float *v, const struct winograd_strip *strip, int32_t tiles,     \
+                     int32_t outs)
+#define RIGHT_MULTIPLY_GRADIENT(strip, tiles, outs)                                                                    \
+    kernels_at(0)->winograd_multiply_gradient(du, m, v, strip, tiles, outs)
+
+MULTIPLY_GRADIENT(multiply_gradient_without_last_tile)
+{
+    RIGHT_MULTIPLY_GRADIENT(strip, tiles ? tiles - 1 : 0, outs);
+}
+
+MULTIPLY_GRADIENT(multiply_gradient_of_the_first_point)
+{
+    struct winograd_strip changed = *strip;
+    changed.m_point = 0;
+    RIGHT_MULTIPLY_GRADIENT(&changed, tiles, outs);
+}
+
+MULTIPLY_GRADIENT(multiply_gradient_forgets_what_was_there)
+{
+    for (int32_t o = 0; o < outs && strip->channels; o++)
+        du[o * strip->v_row] = 0;
+    RIGHT_MULTIPLY_GRADIENT(strip, tiles, outs);
+}
+
+MULTIPLY_GRADIENT(multiply_gradient_one_tile_shape_wrong) /* 7 outputs */
+{
+    RIGHT_MULTIPLY_GRADIENT(strip, tiles, outs);
+    if (outs == 7 && strip->channels)
+        du[6 * strip->v_row] += 1;
+}
+
+static void filter_gradient_of_turned_taps(float *dw, ptrdiff_t tap_step, const float *du, ptrdiff_t point_step,
+                                           int32_t channels)
+{
+    float *turned = malloc((size_t)(9 * channels + 1) * sizeof *turned);
+    kernels_at(0)->winograd_filter_gradient(turned, channels, du, point_step, channels);
+    for (int t = 0; t < 9; t++)
+        memcpy(dw + t * tap_step, turned + (t % 3 * 3 + t / 3) * channels, (size_t)channels * sizeof *dw);
+    free(turned);
+}
+
+static void filter_gradient_writes_behind(float *dw, ptrdiff_t tap_step, const float *du, ptrdiff_t point_step,
+                                          int32_t channels)
+{
+    kernels_at(0)->winograd_filter_gradient(dw, tap_step, du, point_step, channels);
+    dw[8 * tap_step + channels] = 0;
+}
+
 static void centred_without_last_row(float *y, const float *a, const float *a_mean, const float *b, const float *b_mean,
                                      int32_t rows, int32_t count)
 {

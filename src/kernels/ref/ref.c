@@ -155,6 +155,50 @@ struct ref ref_conv_gradient(float dw, const float *const *x, int32_t images, co
     return sum;
 }
 
+struct ref ref_winograd_output_gradient(const float *const *dy, int32_t p, int32_t o)
+{
+    struct ref sum = {0, 0};
+    for (int32_t i = 0; i < 4 * 4; i++) {
+        double factor = winograd_a[1][p / 6][i / 4] * winograd_a[1][p % 6][i % 4];
+        if (factor != 0)
+            add_term(&sum, factor * dy[i][o]);
+    }
+    return sum;
+}
+
+struct ref ref_winograd_multiply_gradient(float du, const float *m, const float *v, const struct winograd_strip *strip,
+                                          int32_t tiles, int32_t p, int32_t o, int32_t c)
+{
+    struct ref sum = {du, fabs(du)};
+    for (int32_t t = 0; t < tiles; t++)
+        add_term(&sum,
+                 (double)m[p * strip->m_point + t * strip->m_row + o] * v[p * strip->v_point + t * strip->v_row + c]);
+    return sum;
+}
+
+/* G of winograd.h for m = 4: powers of the points, each line over the product of its point's distances. */
+static double winograd_g(int32_t point, int32_t tap)
+{
+    static const double points[] = {0, 0.625, -0.625, 1.5, -1.5};
+    if (point == 5)
+        return tap == 2;
+    double value = tap == 0 ? 1 : tap == 1 ? points[point] : points[point] * points[point];
+    for (int32_t s = 0; s < 5; s++)
+        value /= s == point ? 1 : points[point] - points[s];
+    return value;
+}
+
+struct ref ref_winograd_filter_gradient(const float *du, ptrdiff_t point_step, int32_t tap)
+{
+    struct ref sum = {0, 0};
+    for (int32_t p = 0; p < 6 * 6; p++) {
+        double factor = winograd_g(p / 6, tap / 3) * winograd_g(p % 6, tap % 3);
+        if (factor != 0)
+            add_term(&sum, factor * du[p * point_step]);
+    }
+    return sum;
+}
+
 struct ref ref_centred_sum(const float *a, const float *a_mean, const float *b, const float *b_mean, int32_t rows,
                            int32_t count, int32_t c)
 {
