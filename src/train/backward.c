@@ -112,8 +112,10 @@ static void lane_lay_out(struct lane *lane, const pmoe_model *model, size_t batc
             gate_lay_out(&lane->gate[i], batch, (size_t)model->plan[i].patch.run, (size_t)layer->experts, arena);
         if (layer->type == LAYER_BATCH_NORM)
             norm_lay_out(&lane->norm[i], layer->shape.a * layer->shape.b, layer->shape.c, arena);
-        if (layer->type == LAYER_CONV)
-            scratch = larger(scratch, conv_backward_scratch(&lane->backward->conv[i], (int32_t)maps));
+        if (layer->type == LAYER_CONV) {
+            scratch = larger(scratch, conv_backward_scratch(&lane->backward->conv[i]));
+            most = larger(most, conv_backward_rows(&lane->backward->conv[i], maps));
+        }
     }
     lane->zeros = zeros ? arena_take(arena, zeros * sizeof *lane->zeros) : NULL;
     if (lane->zeros)

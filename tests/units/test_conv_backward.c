@@ -99,8 +99,9 @@ static void check_case(const struct kernels *kernels, const struct layer_case *o
     float *x = filled(&random, inputs), *w = filled(&random, MATRICES * weights), *dw = filled(&random, weights);
     float *dy = filled(&random, (size_t)(IMAGES * conv.out_high * conv.out_wide * conv.outs));
     float *before = filled(&random, inputs), *dx = filled(&random, inputs);
-    float *scratch = filled(&random, conv_backward_scratch(&backward, IMAGES));
-    const float *rows[IMAGES], *maps[IMAGES];
+    float *scratch = filled(&random, conv_backward_scratch(&backward));
+    const float **rows = malloc(conv_backward_rows(&backward, IMAGES) * sizeof *rows), *maps[IMAGES];
+    assert_non_null(rows);
     for (int32_t i = 0; i < IMAGES; i++)
         maps[i] = x + (size_t)i * inputs / IMAGES;
     conv_backward_pack(&backward, w);
@@ -119,6 +120,7 @@ static void check_case(const struct kernels *kernels, const struct layer_case *o
     float *all[] = {x, w, dw, dy, before, dx, scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
+    free(rows);
     allocator_give(&allocator, block);
 }
 
