@@ -119,20 +119,27 @@ K(winograd_multiply_gradient,
  * a channel, dw[tap * tap_step + c].  Reads whole vectors of du. */
 K(winograd_filter_gradient, (float *dw, ptrdiff_t tap_step, const float *du, ptrdiff_t point_step, int32_t channels))
 
-/* Products of two centred maps by channel, over rows in order:
+/* For a batch norm's statistics, by channel over rows in order:
  *
- *     y[c] = sum over i of (a[i * count + c] - a_mean[c]) * (b[i * count + c] - b_mean[c])     a and b may be the same
- */
-K(centred_sum,
-  (float *y, const float *a, const float *a_mean, const float *b, const float *b_mean, int32_t rows, int32_t count))
+ *     sum[c] = sum over i of x[i * count + c] - from[c]          square[c]: of their squares */
+K(norm_squares, (float *sum, float *square, const float *x, const float *from, int32_t rows, int32_t count))
 
-/* A batch norm's gradient by its input, an affine map by channel of two maps:
+/* On its way back, by channel over rows in order:
  *
- *     y[i * count + c] = by_a[c] * a[i * count + c] + by_b[c] * b[i * count + c] + shift[c] + add[i * count + c]
+ *     sum[c] = sum over i of g_ic         product[c] = sum over i of (x[i * count + c] - mean[c]) * g_ic
  *
- * add laid out as y, and may be y; or NULL */
-K(scale_two, (float *y, const float *a, const float *by_a, const float *b, const float *by_b, const float *shift,
-              const float *add, int32_t rows, int32_t count))
+ * with g the gradient dy, or, if scale is not NULL, what a ReLU behind scale_shift lets through of it: 0 where
+ * scale[c] * x[i * count + c] + shift[c], rounded as there, is not above 0. */
+K(norm_sums, (float *sum, float *product, const float *x, const float *mean, const float *dy, const float *scale,
+              const float *shift, int32_t rows, int32_t count))
+
+/* Its gradient by its input, an affine map by channel of x and of g as above:
+ *
+ *     dx[i * count + c] = by_x[c] * x[i * count + c] + by_dy[c] * g_ic + by_1[c] + add[i * count + c]
+ *
+ * add laid out as dx, and may be dx; or NULL */
+K(norm_gradient, (float *dx, const float *x, const float *by_x, const float *dy, const float *by_dy, const float *by_1,
+                  const float *scale, const float *shift, const float *add, int32_t rows, int32_t count))
 
 #endif
 

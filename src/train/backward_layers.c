@@ -154,7 +154,6 @@ static void backward_norm(struct lane *lane, int32_t at)
     const struct norm *norm = &lane->norm[at];
     if (norm_is_fixed(&model->graph, at))
         return;
-    mask_folded_relu(lane, at);
     int32_t adds;
     float *dx = begin_gradient(lane, at, layer->input, &adds);
     norm_backward(model->kernels, norm, run_input(lane->run, at), lane_doutput(lane, at),

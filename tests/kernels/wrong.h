@@ -557,11 +557,13 @@ static const struct wrong_kernel {
     {"multiply_gradient_one_shape_wrong", {.winograd_multiply_gradient = multiply_gradient_one_tile_shape_wrong}},
     {"filter_gradient_of_turned_taps", {.winograd_filter_gradient = filter_gradient_of_turned_taps}},
     {"filter_gradient_writes_behind", {.winograd_filter_gradient = filter_gradient_writes_behind}},
-    {"centred_without_last_row", {.centred_sum = centred_without_last_row}},
-    {"centred_by_one_mean", {.centred_sum = centred_by_one_mean}},
-    {"scale_two_without_addend", {.scale_two = scale_two_without_addend}},
-    {"scale_two_with_the_first_scale", {.scale_two = scale_two_with_the_first_scale}},
-    {"scale_two_writes_behind", {.scale_two = scale_two_writes_behind}},
+    {"statistics_without_last_row", {.norm_squares = statistics_without_last_row}},
+    {"statistics_of_the_first_channel", {.norm_squares = statistics_of_the_first_channel}},
+    {"norm_sums_without_relu", {.norm_sums = norm_sums_without_relu}},
+    {"norm_sums_change_places", {.norm_sums = norm_sums_change_places}},
+    {"norm_gradient_without_addend", {.norm_gradient = norm_gradient_without_addend}},
+    {"norm_gradient_without_relu", {.norm_gradient = norm_gradient_without_relu}},
+    {"norm_gradient_writes_behind", {.norm_gradient = norm_gradient_writes_behind}},
 };
 
 #endif

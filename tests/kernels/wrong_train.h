@@ -121,39 +121,56 @@ static void filter_gradient_writes_behind(float *dw, ptrdiff_t tap_step, const f
     dw[8 * tap_step + channels] = 0;
 }
 
-static void centred_without_last_row(float *y, const float *a, const float *a_mean, const float *b, const float *b_mean,
-                                     int32_t rows, int32_t count)
+static void statistics_without_last_row(float *sum, float *square, const float *x, const float *from, int32_t rows,
+                                        int32_t count)
 {
-    kernels_at(0)->centred_sum(y, a, a_mean, b, b_mean, rows ? rows - 1 : 0, count);
+    kernels_at(0)->norm_squares(sum, square, x, from, rows ? rows - 1 : 0, count);
 }
 
-static void centred_by_one_mean(float *y, const float *a, const float *a_mean, const float *b, const float *b_mean,
-                                int32_t rows, int32_t count)
+static void statistics_of_the_first_channel(float *sum, float *square, const float *x, const float *from, int32_t rows,
+                                            int32_t count)
 {
-    kernels_at(0)->centred_sum(y, a, a_mean, b, a_mean, rows, count);
-    (void)b_mean;
+    kernels_at(0)->norm_squares(sum, square, x, from, rows, count);
+    for (int32_t c = 1; c < count; c++)
+        square[c] = square[0];
 }
 
-static void scale_two_without_addend(float *y, const float *a, const float *by_a, const float *b, const float *by_b,
-                                     const float *shift, const float *add, int32_t rows, int32_t count)
+#define NORM_SUMS(name)                                                                                                \
+    static void name(float *sum, float *product, const float *x, const float *mean, const float *dy,                   \
+                     const float *scale, const float *shift, int32_t rows, int32_t count)
+
+NORM_SUMS(norm_sums_without_relu)
 {
-    kernels_at(0)->scale_two(y, a, by_a, b, by_b, shift, NULL, rows, count);
+    kernels_at(0)->norm_sums(sum, product, x, mean, dy, NULL, NULL, rows, count);
+    (void)scale, (void)shift;
+}
+
+NORM_SUMS(norm_sums_change_places)
+{
+    kernels_at(0)->norm_sums(product, sum, x, mean, dy, scale, shift, rows, count);
+}
+
+#define NORM_GRADIENT(name)                                                                                            \
+    static void name(float *dx, const float *x, const float *by_x, const float *dy, const float *by_dy,                \
+                     const float *by_1, const float *scale, const float *shift, const float *add, int32_t rows,        \
+                     int32_t count)
+
+NORM_GRADIENT(norm_gradient_without_addend)
+{
+    kernels_at(0)->norm_gradient(dx, x, by_x, dy, by_dy, by_1, scale, shift, NULL, rows, count);
     (void)add;
 }
 
-static void scale_two_with_the_first_scale(float *y, const float *a, const float *by_a, const float *b,
-                                           const float *by_b, const float *shift, const float *add, int32_t rows,
-                                           int32_t count)
+NORM_GRADIENT(norm_gradient_without_relu)
 {
-    kernels_at(0)->scale_two(y, a, by_a, b, by_a, shift, add, rows, count);
-    (void)by_b;
+    kernels_at(0)->norm_gradient(dx, x, by_x, dy, by_dy, by_1, NULL, NULL, add, rows, count);
+    (void)scale, (void)shift;
 }
 
-static void scale_two_writes_behind(float *y, const float *a, const float *by_a, const float *b, const float *by_b,
-                                    const float *shift, const float *add, int32_t rows, int32_t count)
+NORM_GRADIENT(norm_gradient_writes_behind)
 {
-    kernels_at(0)->scale_two(y, a, by_a, b, by_b, shift, add, rows, count);
-    y[rows * count] = 0;
+    kernels_at(0)->norm_gradient(dx, x, by_x, dy, by_dy, by_1, scale, shift, add, rows, count);
+    dx[rows * count] = 0;
 }
 
 #endif

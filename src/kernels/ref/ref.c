@@ -199,24 +199,42 @@ struct ref ref_winograd_filter_gradient(const float *du, ptrdiff_t point_step, i
     return sum;
 }
 
-struct ref ref_centred_sum(const float *a, const float *a_mean, const float *b, const float *b_mean, int32_t rows,
-                           int32_t count, int32_t c)
+struct ref ref_norm_squares(const float *x, const float *from, int32_t rows, int32_t count, int32_t c, int32_t squares)
 {
     struct ref sum = {0, 0};
     for (int32_t i = 0; i < rows; i++) {
-        double from_a = a[i * count + c], from_b = b[i * count + c];
-        sum.value += (from_a - a_mean[c]) * (from_b - b_mean[c]);
-        sum.magnitude += (fabs(from_a) + fabs(a_mean[c])) * (fabs(from_b) + fabs(b_mean[c]));
+        double value = x[i * count + c], off = from[c], most = fabs(value) + fabs(off);
+        sum.value += squares ? (value - off) * (value - off) : value - off;
+        sum.magnitude += squares ? most * most : most;
     }
     return sum;
 }
 
-struct ref ref_scale_two(float a, float by_a, float b, float by_b, float shift, float add)
+double ref_norm_pass(float dy, float x, const float *scale, const float *shift)
+{
+    return !scale || (double)*scale * x + *shift > 0 ? dy : 0;
+}
+
+struct ref ref_norm_sums(const float *x, const float *mean, const float *dy, const float *scale, const float *shift,
+                         int32_t rows, int32_t count, int32_t c, int32_t products)
 {
     struct ref sum = {0, 0};
-    add_term(&sum, (double)a * by_a);
-    add_term(&sum, (double)b * by_b);
-    add_term(&sum, shift);
+    for (int32_t i = 0; i < rows; i++) {
+        double value = x[i * count + c], off = mean[c];
+        double passed =
+            ref_norm_pass(dy[i * count + c], x[i * count + c], scale ? scale + c : NULL, scale ? shift + c : NULL);
+        sum.value += products ? (value - off) * passed : passed;
+        sum.magnitude += products ? (fabs(value) + fabs(off)) * fabs(passed) : fabs(passed);
+    }
+    return sum;
+}
+
+struct ref ref_norm_gradient(float x, float by_x, double passed, float by_dy, float by_1, float add)
+{
+    struct ref sum = {0, 0};
+    add_term(&sum, (double)x * by_x);
+    add_term(&sum, passed * by_dy);
+    add_term(&sum, by_1);
     add_term(&sum, add);
     return sum;
 }
