@@ -137,7 +137,7 @@ K(norm_sums, (float *sum, float *product, const float *x, const float *mean, con
  *
  *     dx[i * count + c] = by_x[c] * x[i * count + c] + by_dy[c] * g_ic + by_1[c] + add[i * count + c]
  *
- * add laid out as dx, and may be dx; or NULL */
+ * add laid out as dx, and may be dx; or NULL.  dx may be dy, too */
 K(norm_gradient, (float *dx, const float *x, const float *by_x, const float *dy, const float *by_dy, const float *by_1,
                   const float *scale, const float *shift, const float *add, int32_t rows, int32_t count))
 

@@ -194,11 +194,11 @@ static void check_in_slices(struct bench *bench, int32_t at, int32_t *checked, i
     free(dbias);
 }
 
-/* Layers that jobs treat: a stack of more than one layer is none of theirs. */
+/* Layers that jobs treat, in networks that have them. */
 static int has_slices(const struct graph *graph, int32_t at)
 {
     const struct layer *layer = &graph->layer[at];
-    if (layer->group >= 0 && (layer->type != LAYER_PATCH_CONV || graph->layer[layer->group].inner > 2))
+    if (!backward_gathers(graph) || (layer->group >= 0 && layer->type != LAYER_PATCH_CONV))
         return 0;
     return layer->type == LAYER_PATCH_CONV || layer->type == LAYER_LINEAR || layer->type == LAYER_PATCH_ROUTER;
 }
