@@ -123,7 +123,7 @@ INLINE void gradients(const int V, const int whole, const int relu, vf_part part
         by[v] = relu ? load(scale + v * VF_LANES, whole, part) : vf_set1(0);
         plus[v] = relu ? load(shift + v * VF_LANES, whole, part) : vf_set1(0);
     }
-    for (int32_t i = 0; i < rows; i++, x += count, dy += count, dx += count, add += add ? count : 0)
+    for (int32_t i = 0; i < rows; i++, x += count, dy += count, dx += count) {
         EACH (v, V) {
             vf value = load(x + v * VF_LANES, whole, part), gradient = load(dy + v * VF_LANES, whole, part);
             if (relu)
@@ -132,6 +132,9 @@ INLINE void gradients(const int V, const int whole, const int relu, vf_part part
             sum = vf_fma(of_dy[v], gradient, sum);
             store(dx + v * VF_LANES, vf_fma(of_x[v], value, sum), whole, part);
         }
+        if (add)
+            add += count;
+    }
 }
 
 INLINE void all_gradients(const int relu, float *dx, const float *x, const float *by_x, const float *dy,

@@ -86,30 +86,42 @@ size_t winograd_packed_count(const struct kernels *kernels, const struct conv *c
     return count;
 }
 
-/* One channel's 3 x 3 weights of one output; its value at the next point goes `step` floats on. */
-static void transform_filter(const struct conv *conv, const float *w, float *to, size_t step)
+/* What each of the nine weights counts at each point: [point][9]. */
+static void find_factors(const struct conv *conv, double factors[MOST_SIDE * MOST_SIDE][9])
 {
     const int32_t m = tile_size(conv), side = m + 2;
     const double(*g)[3] = m == 2 ? filters_2 : filters_4;
-    for (int32_t i = 0; i < side; i++)
-        for (int32_t j = 0; j < side; j++, to += step) {
-            double sum = 0;
-            for (int32_t k = 0; k < 9; k++)
-                sum += g[i][k / 3] * g[j][k % 3] * (double)w[(size_t)k * (size_t)conv->channels];
-            *to = (float)sum;
-        }
+    for (int32_t p = 0; p < side * side; p++)
+        for (int32_t k = 0; k < 9; k++)
+            factors[p][k] = g[p / side][k / 3] * g[p % side][k % 3];
+}
+
+/* One channel's 3 x 3 weights of one output; its value at the next point goes `step` floats on. */
+static void transform_filter(const struct conv *conv, double factors[][9], const float *w, float *to, size_t step)
+{
+    double weights[9];
+    for (int32_t k = 0; k < 9; k++)
+        weights[k] = (double)w[(size_t)k * (size_t)conv->channels];
+    for (int32_t p = 0; p < points_of(conv); p++, to += step) {
+        double sum = 0;
+        for (int32_t k = 0; k < 9; k++)
+            sum += factors[p][k] * weights[k];
+        *to = (float)sum;
+    }
 }
 
 void winograd_pack(const struct kernels *kernels, const struct conv *conv, const float *w, float *panels)
 {
     const size_t point = point_floats(kernels, conv), filter = (size_t)9 * (size_t)conv->channels;
     const struct split split = split_evenly(vectors_of(kernels, conv->outs), kernels->winograd_vecs);
+    double factors[MOST_SIDE * MOST_SIDE][9];
+    find_factors(conv, factors);
     memset(panels, 0, winograd_packed_count(kernels, conv) * sizeof *panels);
     for (int32_t p = 0, first = 0, width; p < split.parts; p++, first += width) {
         width = split_size(split, p) * kernels->lanes;
         for (int32_t c = 0; c < conv->channels; c++, panels += width)
             for (int32_t o = 0; o < width && first + o < conv->outs; o++)
-                transform_filter(conv, w + (size_t)(first + o) * filter + c, panels + o, point);
+                transform_filter(conv, factors, w + (size_t)(first + o) * filter + c, panels + o, point);
     }
 }
 

@@ -12,7 +12,8 @@ enum {
     M = 4,
     SIDE = M + 2,
     POINTS = SIDE * SIDE,
-    STRIP_TILES = 32,
+    MOST_TILES = 64,        /* of a strip, */
+    STRIP_FLOATS = 1 << 12, /* and floats of its V and dM at one point, about */
     BLOCK_OUTS = 64,
     BLOCK_CHANNELS = 64,
 };
@@ -56,12 +57,17 @@ static int32_t smaller(int32_t a, int32_t b)
     return a < b ? a : b;
 }
 
+static int32_t strip_tiles(const struct winograd_strip *strip)
+{
+    return smaller(MOST_TILES, (int32_t)(STRIP_FLOATS / (strip->v_row + strip->m_row)));
+}
+
 static struct winograd_strip strip_of(const struct conv *conv)
 {
     const int32_t outs = smaller(conv->outs, BLOCK_OUTS), channels = smaller(conv->channels, BLOCK_CHANNELS);
     struct winograd_strip strip = {.points = POINTS, .v_row = row_floats(channels), .m_row = row_floats(outs)};
-    strip.v_point = step_of_points(STRIP_TILES, strip.v_row);
-    strip.m_point = step_of_points(STRIP_TILES, strip.m_row);
+    strip.v_point = step_of_points(strip_tiles(&strip), strip.v_row);
+    strip.m_point = step_of_points(strip_tiles(&strip), strip.m_row);
     strip.w_point = step_of_points(outs, strip.v_row);
     return strip;
 }
@@ -118,9 +124,10 @@ static void run_block(const struct call *call, int64_t all_tiles, int32_t out, i
 {
     const struct conv *conv = call->conv;
     float *v = scratch, *m = v + POINTS * strip.v_point, *du = m + POINTS * strip.m_point;
+    const int32_t most = strip_tiles(&strip);
     memset(du, 0, POINTS * (size_t)strip.w_point * sizeof *du);
-    for (int64_t first = 0; first < all_tiles; first += STRIP_TILES) {
-        const int32_t tiles = all_tiles - first < STRIP_TILES ? (int32_t)(all_tiles - first) : STRIP_TILES;
+    for (int64_t first = 0; first < all_tiles; first += most) {
+        const int32_t tiles = all_tiles - first < most ? (int32_t)(all_tiles - first) : most;
         transform_input(call, first, tiles, channel, &strip, v);
         transform_gradient(call, first, tiles, out, outs, &strip, m);
         call->kernels->winograd_multiply_gradient(du, m, v, &strip, tiles, outs);
