@@ -14,8 +14,8 @@ static int reads(const struct graph *graph, int32_t reader, int32_t layer)
     return at->input == layer || at->router == layer || (at->type == LAYER_ADD && at->with == layer);
 }
 
-/* The sum that alone reads a convolution outside of experts, or -1.  Going back such a convolution only reads its
- * gradient, unless a ReLU is folded into it. */
+/* The sum that alone reads a convolution outside of experts, and once, or -1.  Going back such a convolution only reads
+ * its gradient, unless a ReLU is folded into it. */
 static int32_t only_sum(const pmoe_model *model, int32_t layer)
 {
     const struct graph *graph = &model->graph;
@@ -24,7 +24,8 @@ static int32_t only_sum(const pmoe_model *model, int32_t layer)
         return -1;
     for (int32_t reader = 0; reader < graph->layers; reader++)
         if (reads(graph, reader, layer)) {
-            if (sum >= 0 || graph->layer[reader].type != LAYER_ADD)
+            const struct layer *at = &graph->layer[reader];
+            if (sum >= 0 || at->type != LAYER_ADD || at->input == at->with)
                 return -1;
             sum = reader;
         }
