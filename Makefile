@@ -207,7 +207,7 @@ native: build/native/libpmoe.a $(if $(CLI_C),build/pmoe)
 
 WASM_DIRS := base kernels model route image data bench
 WASM_C    := $(filter-out %_tmpl.c src/base/pool%.c src/image/picture%.c src/image/jpeg.c \
-             src/kernels/check_train.c,\
+             src/kernels/check_train.c src/kernels/check_winograd_train.c,\
              $(foreach d,$(WASM_DIRS),$(wildcard src/$(d)/*.c) $(wildcard src/$(d)/ref/*.c)) $(wildcard src/wasm/*.c))
 WASM_C_emcc    := $(filter-out src/wasm/pool_threads.c,$(WASM_C))
 WASM_C_clang   := $(WASM_C_emcc)

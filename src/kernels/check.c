@@ -169,8 +169,12 @@ enum {
     brief_register_rounds = 6,
     brief_patch_gradient = 3 * CHECK_GRID + 1,
     brief_conv_gradient = CHECK_HEIGHTS * 7,
-    brief_centred_sum = 20,
-    brief_scale_two = 20,
+    brief_winograd_output_gradient = 2 * BRIEF_WIDTHS,
+    brief_winograd_multiply_gradient = CHECK_HEIGHTS * 5,
+    brief_winograd_filter_gradient = 2 * BRIEF_WIDTHS,
+    brief_norm_squares = 20,
+    brief_norm_sums = 20,
+    brief_norm_gradient = 20,
 };
 
 /* A kernel in the list without a check_ function and a brief_ count above does not compile. */

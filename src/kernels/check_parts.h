@@ -72,6 +72,12 @@ pmoe_status check_verify(struct check *c, struct outputs *outputs, size_t index,
 /* After all of them: was anything else written? */
 pmoe_status check_untouched(struct check *c, const struct outputs *outputs);
 
+/* Floats in whole vectors. */
+int32_t check_whole_vectors(const struct check *c, int32_t count);
+/* Channels or outputs of a shape: in a brief walk around one vector and two, else each number up to a vector and a few
+ * more. */
+int32_t check_choose_width(const struct check *c);
+
 /* Shape c->number of each kernel. */
 #define K(kernel, arguments) pmoe_status check_##kernel(struct check *c);
 #include "kernel_list.h"

@@ -3,6 +3,7 @@
 
 #include "../base/error.h"
 
+#include <math.h>
 #include <string.h>
 
 pmoe_status check_conv_gradient(struct check *c)
@@ -62,56 +63,104 @@ pmoe_status check_conv_gradient(struct check *c)
     return check_untouched(c, &dw);
 }
 
-pmoe_status check_centred_sum(struct check *c)
+pmoe_status check_norm_squares(struct check *c)
 {
     int32_t rows = (int32_t)random_below(&c->random, 20), count = c->number;
     c->dims = (struct dims){"%d rows of %d", {rows, count}};
-    struct array a, b, a_mean, b_mean;
-    struct outputs y;
-    if (!check_take_filled(c, (size_t)rows * (size_t)count, &a) ||
-        !check_take_filled(c, (size_t)rows * (size_t)count, &b) || !check_take_filled(c, (size_t)count, &a_mean) ||
-        !check_take_filled(c, (size_t)count, &b_mean) || !check_take_outputs(c, (size_t)count, &y))
+    struct array x, from;
+    struct outputs sum, square;
+    if (!check_take_filled(c, (size_t)rows * (size_t)count, &x) || !check_take_filled(c, (size_t)count, &from) ||
+        !check_take_outputs(c, (size_t)count, &sum) || !check_take_outputs(c, (size_t)count, &square))
         return check_no_memory(c);
-    check_plant_nan(c, a.at, a.count);
-    check_plant_nan(c, b.at, b.count);
-    check_plant_nan(c, a_mean.at, a_mean.count);
+    check_plant_nan(c, x.at, x.count);
+    check_plant_nan(c, from.at, from.count);
     for (int t = 0; t < 2 && c->tables[t]; t++)
-        c->tables[t]->centred_sum(y.of[t].at, a.at, a_mean.at, b.at, b_mean.at, rows, count);
-    for (int32_t i = 0; i < count; i++) /* two differences, their product, a sum over the rows */
-        TRY(check_verify(c, &y, (size_t)i, ref_centred_sum(a.at, a_mean.at, b.at, b_mean.at, rows, count, i),
-                         2 + 1 + rows));
-    return check_untouched(c, &y);
+        c->tables[t]->norm_squares(sum.of[t].at, square.of[t].at, x.at, from.at, rows, count);
+    for (int32_t i = 0; i < count; i++) { /* a difference, a sum over the rows; two, their product, a sum */
+        TRY(check_verify(c, &sum, (size_t)i, ref_norm_squares(x.at, from.at, rows, count, i, 0), 1 + rows));
+        TRY(check_verify(c, &square, (size_t)i, ref_norm_squares(x.at, from.at, rows, count, i, 1), 2 + 1 + rows));
+    }
+    TRY(check_untouched(c, &sum));
+    return check_untouched(c, &square);
 }
 
-pmoe_status check_scale_two(struct check *c)
+/* What a norm read, its gradient, and in two of three shapes the ReLU behind it. */
+struct norm_inputs {
+    int32_t rows, count;
+    struct array x, dy, scale, shift;
+    const float *scales, *shifts; /* NULL for no ReLU */
+};
+
+/* A value at which a rounding could close the ReLU or open it is moved away. */
+static int take_norm(struct check *c, struct norm_inputs *n)
 {
-    int32_t rows = (int32_t)random_below(&c->random, 6), count = c->number,
-            added = (int32_t)random_below(&c->random, 3);
-    c->dims = (struct dims){"%d rows of %d", {rows, count}};
-    struct array a, b, add, by_a, by_b, shift;
-    struct outputs y;
-    size_t all = (size_t)rows * (size_t)count;
-    if (!check_take_filled(c, all, &a) || !check_take_filled(c, all, &b) || !check_take_filled(c, all, &add) ||
-        !check_take_filled(c, (size_t)count, &by_a) || !check_take_filled(c, (size_t)count, &by_b) ||
-        !check_take_filled(c, (size_t)count, &shift) || !check_take_outputs(c, all, &y))
+    n->rows = (int32_t)random_below(&c->random, 12);
+    n->count = c->number;
+    const size_t all = (size_t)n->rows * (size_t)n->count, channels = (size_t)n->count;
+    const int relu = random_below(&c->random, 3) != 0;
+    c->dims = (struct dims){"%d rows of %d, relu %d", {n->rows, n->count, relu}};
+    if (!check_take_filled(c, all, &n->x) || !check_take_filled(c, all, &n->dy) ||
+        !check_take_filled(c, channels, &n->scale) || !check_take_filled(c, channels, &n->shift))
+        return 0;
+    for (size_t i = 0; i < all; i++)
+        if (fabs((double)n->scale.at[i % channels] * n->x.at[i] + n->shift.at[i % channels]) < 1e-5)
+            n->x.at[i] = 0;
+    check_plant_nan(c, n->x.at, all);
+    check_plant_nan(c, n->dy.at, all);
+    n->scales = relu ? n->scale.at : NULL;
+    n->shifts = relu ? n->shift.at : NULL;
+    return 1;
+}
+
+pmoe_status check_norm_sums(struct check *c)
+{
+    struct norm_inputs n;
+    struct array mean;
+    struct outputs sum, product;
+    if (!take_norm(c, &n) || !check_take_filled(c, (size_t)n.count, &mean) ||
+        !check_take_outputs(c, (size_t)n.count, &sum) || !check_take_outputs(c, (size_t)n.count, &product))
         return check_no_memory(c);
-    check_plant_nan(c, a.at, all);
-    check_plant_nan(c, b.at, all);
-    check_plant_nan(c, add.at, all);
+    check_plant_nan(c, mean.at, mean.count);
+    for (int t = 0; t < 2 && c->tables[t]; t++)
+        c->tables[t]->norm_sums(sum.of[t].at, product.of[t].at, n.x.at, mean.at, n.dy.at, n.scales, n.shifts, n.rows,
+                                n.count);
+    for (int32_t i = 0; i < n.count; i++) { /* a sum over the rows; of products, one of whose factors is a difference */
+        struct ref want = ref_norm_sums(n.x.at, mean.at, n.dy.at, n.scales, n.shifts, n.rows, n.count, i, 0);
+        TRY(check_verify(c, &sum, (size_t)i, want, n.rows));
+        want = ref_norm_sums(n.x.at, mean.at, n.dy.at, n.scales, n.shifts, n.rows, n.count, i, 1);
+        TRY(check_verify(c, &product, (size_t)i, want, 1 + 1 + n.rows));
+    }
+    TRY(check_untouched(c, &sum));
+    return check_untouched(c, &product);
+}
+
+pmoe_status check_norm_gradient(struct check *c)
+{
+    struct norm_inputs n;
+    struct array add, by_x, by_dy, by_1;
+    struct outputs dx;
+    if (!take_norm(c, &n) || !check_take_filled(c, n.x.count, &add) || !check_take_filled(c, n.scale.count, &by_x) ||
+        !check_take_filled(c, n.scale.count, &by_dy) || !check_take_filled(c, n.scale.count, &by_1) ||
+        !check_take_outputs(c, n.x.count, &dx))
+        return check_no_memory(c);
+    const int32_t added = (int32_t)random_below(&c->random, 3);
+    check_plant_nan(c, add.at, add.count);
     for (int t = 0; t < 2 && c->tables[t]; t++) {
         if (added == 2)
-            memcpy(y.of[t].at, add.at, all * sizeof(float));
-        c->tables[t]->scale_two(y.of[t].at, a.at, by_a.at, b.at, by_b.at, shift.at,
-                                added == 2 ? y.of[t].at
-                                : added    ? add.at
-                                           : NULL,
-                                rows, count);
+            memcpy(dx.of[t].at, add.at, add.count * sizeof(float));
+        c->tables[t]->norm_gradient(dx.of[t].at, n.x.at, by_x.at, n.dy.at, by_dy.at, by_1.at, n.scales, n.shifts,
+                                    added == 2 ? dx.of[t].at
+                                    : added    ? add.at
+                                               : NULL,
+                                    n.rows, n.count);
     }
-    for (size_t i = 0; i < all; i++) { /* the addend, two products, two sums */
-        size_t at = i % (size_t)count;
-        TRY(check_verify(c, &y, i,
-                         ref_scale_two(a.at[i], by_a.at[at], b.at[i], by_b.at[at], shift.at[at], added ? add.at[i] : 0),
-                         5));
+    for (size_t i = 0; i < n.x.count; i++) { /* the addend, two products, two sums */
+        size_t at = i % n.scale.count;
+        double passed =
+            ref_norm_pass(n.dy.at[i], n.x.at[i], n.scales ? n.scales + at : NULL, n.shifts ? n.shifts + at : NULL);
+        TRY(check_verify(
+            c, &dx, i,
+            ref_norm_gradient(n.x.at[i], by_x.at[at], passed, by_dy.at[at], by_1.at[at], added ? add.at[i] : 0), 5));
     }
-    return check_untouched(c, &y);
+    return check_untouched(c, &dx);
 }

@@ -7,16 +7,13 @@
 
 #include <string.h>
 
-/* Floats in whole vectors. */
-static int32_t whole_vectors(const struct check *c, int32_t count)
+int32_t check_whole_vectors(const struct check *c, int32_t count)
 {
     const int32_t lanes = c->tables[0]->lanes;
     return (count + lanes - 1) / lanes * lanes;
 }
 
-/* Channels or outputs of a shape: in a brief walk around one vector and two, else each number up to a vector and a few
- * more. */
-static int32_t choose_width(const struct check *c)
+int32_t check_choose_width(const struct check *c)
 {
     const int32_t lanes = c->tables[0]->lanes, brief[BRIEF_WIDTHS] = {0, 1, lanes - 1, lanes, lanes + 1, 2 * lanes + 1};
     return c->brief ? brief[c->number / 2 % BRIEF_WIDTHS] : c->number / 2 % (lanes + 4);
@@ -31,7 +28,7 @@ static double line_roundings(const struct check *c, int32_t m, double fused, dou
 pmoe_status check_winograd_input(struct check *c)
 {
     enum { RUNS = 12 };
-    const int32_t m = c->number % 2 ? 2 : 4, channels = choose_width(c), whole = whole_vectors(c, channels);
+    const int32_t m = c->number % 2 ? 2 : 4, channels = check_choose_width(c), whole = check_whole_vectors(c, channels);
     const int32_t points = (m + 2) * (m + 2), step = whole + (int32_t)random_below(&c->random, 3);
     c->dims = (struct dims){"F(%d, 3), %d channels, step %d", {m, channels, step}};
     struct array data;
@@ -60,7 +57,7 @@ static int take_strip(struct check *c, int32_t tiles, int32_t outs, struct winog
                       struct array *w)
 {
     struct random *random = &c->random;
-    const int32_t whole = whole_vectors(c, outs);
+    const int32_t whole = check_whole_vectors(c, outs);
     *s = (struct winograd_strip){.points = 1 + (int32_t)random_below(random, 3),
                                  .channels = (int32_t)random_below(random, c->brief ? 4 : 10)};
     s->v_row = s->channels + (ptrdiff_t)random_below(random, 3);
@@ -119,7 +116,7 @@ pmoe_status check_winograd_multiply(struct check *c)
 pmoe_status check_winograd_output(struct check *c)
 {
     struct random *random = &c->random;
-    const int32_t m = c->number % 2 ? 2 : 4, outs = choose_width(c), whole = whole_vectors(c, outs);
+    const int32_t m = c->number % 2 ? 2 : 4, outs = check_choose_width(c), whole = check_whole_vectors(c, outs);
     const int32_t points = (m + 2) * (m + 2), step = whole + (int32_t)random_below(random, 3);
     struct map_part part = {.high = 1 + (int32_t)random_below(random, (uint32_t)m + 1),
                             .wide = 1 + (int32_t)random_below(random, (uint32_t)m + 1),

@@ -101,20 +101,45 @@ K(patch_gradient, (float *dw, const float *const *x, int32_t rows, struct patch_
  * x, at and zeros as in conv_forward, dy laid out as its y; outputs lie innermost, unlike in the files. */
 K(conv_gradient, (float *dw, const float *const *x, int32_t images, const struct conv_shape *shape, const float *dy))
 
-/* Products of two centred maps by channel, over rows in order:
+/* The way back through the stages of a Winograd convolution F(4x4, 3x3) to its weights; winograd.h has the transforms.
  *
- *     y[c] = sum over i of (a[i * count + c] - a_mean[c]) * (b[i * count + c] - b_mean[c])     a and b may be the same
- */
-K(centred_sum,
-  (float *y, const float *a, const float *a_mean, const float *b, const float *b_mean, int32_t rows, int32_t count))
+ * Output: gradients by the 4 x 4 outputs of one tile, dy[i * 4 + j] each `outs` floats, become those by its products
+ * at all 36 points, that of output o to m[p * point_step + o].  Writes whole vectors, zeros behind the last output. */
+K(winograd_output_gradient, (float *m, ptrdiff_t point_step, const float *const *dy, int32_t outs))
 
-/* A batch norm's gradient by its input, an affine map by channel of two maps:
+/* Multiply: at each point p, whole vectors of channels, summed over tiles in order,
  *
- *     y[i * count + c] = by_a[c] * a[i * count + c] + by_b[c] * b[i * count + c] + shift[c] + add[i * count + c]
+ *     du[p * w_point + o * v_row + c] += sum over t of m[p * m_point + t * m_row + o] * v[p * v_point + t * v_row + c]
  *
- * add laid out as y, and may be y; or NULL */
-K(scale_two, (float *y, const float *a, const float *by_a, const float *b, const float *by_b, const float *shift,
-              const float *add, int32_t rows, int32_t count))
+ * v as winograd_input leaves it; strip->w_point counts floats of one point of du. */
+K(winograd_multiply_gradient,
+  (float *du, const float *m, const float *v, const struct winograd_strip *strip, int32_t tiles, int32_t outs))
+
+/* Filter: the gradients by one output's transformed weights, du[p * point_step + c], become those by its nine weights
+ * a channel, dw[tap * tap_step + c].  Reads whole vectors of du. */
+K(winograd_filter_gradient, (float *dw, ptrdiff_t tap_step, const float *du, ptrdiff_t point_step, int32_t channels))
+
+/* For a batch norm's statistics, by channel over rows in order:
+ *
+ *     sum[c] = sum over i of x[i * count + c] - from[c]          square[c]: of their squares */
+K(norm_squares, (float *sum, float *square, const float *x, const float *from, int32_t rows, int32_t count))
+
+/* On its way back, by channel over rows in order:
+ *
+ *     sum[c] = sum over i of g_ic         product[c] = sum over i of (x[i * count + c] - mean[c]) * g_ic
+ *
+ * with g the gradient dy, or, if scale is not NULL, what a ReLU behind scale_shift lets through of it: 0 where
+ * scale[c] * x[i * count + c] + shift[c], rounded as there, is not above 0. */
+K(norm_sums, (float *sum, float *product, const float *x, const float *mean, const float *dy, const float *scale,
+              const float *shift, int32_t rows, int32_t count))
+
+/* Its gradient by its input, an affine map by channel of x and of g as above:
+ *
+ *     dx[i * count + c] = by_x[c] * x[i * count + c] + by_dy[c] * g_ic + by_1[c] + add[i * count + c]
+ *
+ * add laid out as dx, and may be dx; or NULL.  dx may be dy, too */
+K(norm_gradient, (float *dx, const float *x, const float *by_x, const float *dy, const float *by_dy, const float *by_1,
+                  const float *scale, const float *shift, const float *add, int32_t rows, int32_t count))
 
 #endif
 

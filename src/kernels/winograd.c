@@ -12,14 +12,12 @@
 #include "../base/memory.h"
 #include "pack.h"
 #include "split.h"
+#include "winograd_tiles.h"
 
 #include <float.h>
 #include <string.h>
 
-enum {
-    LINE = 16, /* floats in a cache line, and in the widest vector: rows of V and M are so many, or twice, ... */
-    MOST_SIDE = 6,
-};
+enum { MOST_SIDE = 6 };
 
 static int32_t tile_size(const struct conv *conv)
 {
@@ -29,11 +27,6 @@ static int32_t tile_size(const struct conv *conv)
 static int32_t points_of(const struct conv *conv)
 {
     return (tile_size(conv) + 2) * (tile_size(conv) + 2);
-}
-
-static int32_t divide_up(int32_t a, int32_t b)
-{
-    return a / b + (a % b != 0);
 }
 
 /* ---- Tables: for each row of tiles the places of its m + 2 rows of pixels, -1 outside, then the same of columns ----
@@ -93,30 +86,42 @@ size_t winograd_packed_count(const struct kernels *kernels, const struct conv *c
     return count;
 }
 
-/* One channel's 3 x 3 weights of one output; its value at the next point goes `step` floats on. */
-static void transform_filter(const struct conv *conv, const float *w, float *to, size_t step)
+/* What each of the nine weights counts at each point: [point][9]. */
+static void find_factors(const struct conv *conv, double factors[MOST_SIDE * MOST_SIDE][9])
 {
     const int32_t m = tile_size(conv), side = m + 2;
     const double(*g)[3] = m == 2 ? filters_2 : filters_4;
-    for (int32_t i = 0; i < side; i++)
-        for (int32_t j = 0; j < side; j++, to += step) {
-            double sum = 0;
-            for (int32_t k = 0; k < 9; k++)
-                sum += g[i][k / 3] * g[j][k % 3] * (double)w[(size_t)k * (size_t)conv->channels];
-            *to = (float)sum;
-        }
+    for (int32_t p = 0; p < side * side; p++)
+        for (int32_t k = 0; k < 9; k++)
+            factors[p][k] = g[p / side][k / 3] * g[p % side][k % 3];
+}
+
+/* One channel's 3 x 3 weights of one output; its value at the next point goes `step` floats on. */
+static void transform_filter(const struct conv *conv, double factors[][9], const float *w, float *to, size_t step)
+{
+    double weights[9];
+    for (int32_t k = 0; k < 9; k++)
+        weights[k] = (double)w[(size_t)k * (size_t)conv->channels];
+    for (int32_t p = 0; p < points_of(conv); p++, to += step) {
+        double sum = 0;
+        for (int32_t k = 0; k < 9; k++)
+            sum += factors[p][k] * weights[k];
+        *to = (float)sum;
+    }
 }
 
 void winograd_pack(const struct kernels *kernels, const struct conv *conv, const float *w, float *panels)
 {
     const size_t point = point_floats(kernels, conv), filter = (size_t)9 * (size_t)conv->channels;
     const struct split split = split_evenly(vectors_of(kernels, conv->outs), kernels->winograd_vecs);
+    double factors[MOST_SIDE * MOST_SIDE][9];
+    find_factors(conv, factors);
     memset(panels, 0, winograd_packed_count(kernels, conv) * sizeof *panels);
     for (int32_t p = 0, first = 0, width; p < split.parts; p++, first += width) {
         width = split_size(split, p) * kernels->lanes;
         for (int32_t c = 0; c < conv->channels; c++, panels += width)
             for (int32_t o = 0; o < width && first + o < conv->outs; o++)
-                transform_filter(conv, w + (size_t)(first + o) * filter + c, panels + o, point);
+                transform_filter(conv, factors, w + (size_t)(first + o) * filter + c, panels + o, point);
     }
 }
 
@@ -140,18 +145,6 @@ static int32_t block_panels(const struct kernels *kernels)
 {
     int32_t outs = kernels->winograd_vecs * kernels->lanes;
     return outs < BLOCK_OUTS ? BLOCK_OUTS / outs : 1;
-}
-
-/* Rows are whole lines.  From point to point is an odd number of lines, or the points of a tile would compete for a
- * few places of the first-level cache. */
-static ptrdiff_t row_floats(int32_t count)
-{
-    return (ptrdiff_t)divide_up(count, LINE) * LINE;
-}
-
-static ptrdiff_t step_of_points(int32_t tiles, ptrdiff_t row)
-{
-    return ((tiles * row / LINE) | 1) * LINE;
 }
 
 static struct winograd_strip strip_of(const struct kernels *kernels, const struct conv *conv)
@@ -188,38 +181,18 @@ struct winograd {
     struct winograd_strip strip;
     const int32_t *rows, *columns; /* the tables */
     const float *zeros;
-    int32_t m, tiles_high, tiles_wide, blocks;
+    struct tile_grid grid;
+    int32_t m, blocks;
     int64_t tiles, strips;
     int64_t shared; /* the strip that all threads work at */
     int32_t tasks;
 };
 
-struct tile {
-    int32_t image, row, column;
-};
-
-static struct tile tile_at(const struct winograd *w, int64_t index)
-{
-    int64_t in_image = (int64_t)w->tiles_high * w->tiles_wide, rest = index % in_image;
-    return (struct tile){(int32_t)(index / in_image), (int32_t)(rest / w->tiles_wide), (int32_t)(rest % w->tiles_wide)};
-}
-
-static void next_tile(const struct winograd *w, struct tile *tile)
-{
-    if (++tile->column < w->tiles_wide)
-        return;
-    tile->column = 0;
-    if (++tile->row < w->tiles_high)
-        return;
-    tile->row = 0;
-    tile->image++;
-}
-
 static void transform_input(const struct winograd *w, int64_t first, int32_t tiles, float *v)
 {
     const int32_t side = w->m + 2;
-    struct tile tile = tile_at(w, first);
-    for (int32_t t = 0; t < tiles; t++, next_tile(w, &tile), v += w->strip.v_row) {
+    struct tile tile = tile_at(w->grid, first);
+    for (int32_t t = 0; t < tiles; t++, next_tile(w->grid, &tile), v += w->strip.v_row) {
         const float *x = w->call->x[tile.image], *pixels[MOST_SIDE * MOST_SIDE];
         const int32_t *rows = w->rows + (ptrdiff_t)tile.row * side,
                       *columns = w->columns + (ptrdiff_t)tile.column * side;
@@ -235,8 +208,8 @@ static void transform_output(const struct winograd *w, int64_t first, int32_t ti
 {
     const struct conv_call *call = w->call;
     const struct conv *conv = call->conv;
-    struct tile tile = tile_at(w, first);
-    for (int32_t t = 0; t < tiles; t++, next_tile(w, &tile), m += w->strip.m_row) {
+    struct tile tile = tile_at(w->grid, first);
+    for (int32_t t = 0; t < tiles; t++, next_tile(w->grid, &tile), m += w->strip.m_row) {
         const int32_t y = tile.row * w->m, x = tile.column * w->m;
         const struct map_part part = {conv->out_high - y, conv->out_wide - x, (ptrdiff_t)conv->out_wide * conv->outs,
                                       conv->outs};
@@ -312,11 +285,10 @@ void winograd_run(const struct kernels *kernels, const struct conv_call *call, s
                          .rows = call->table,
                          .zeros = call->panels + winograd_packed_count(kernels, conv) - conv->channels,
                          .m = m,
-                         .tiles_high = divide_up(conv->out_high, m),
-                         .tiles_wide = divide_up(conv->out_wide, m),
+                         .grid = {divide_up(conv->out_high, m), divide_up(conv->out_wide, m)},
                          .blocks = divide_up(panels, block_panels(kernels))};
-    w.columns = w.rows + (ptrdiff_t)w.tiles_high * (m + 2);
-    w.tiles = (int64_t)call->images * w.tiles_high * w.tiles_wide;
+    w.columns = w.rows + (ptrdiff_t)w.grid.high * (m + 2);
+    w.tiles = (int64_t)call->images * w.grid.high * w.grid.wide;
     w.strips = (w.tiles + most_tiles - 1) / most_tiles;
     if (pool_tasks(pool, w.tiles * w.strip.points * conv->channels * conv->outs) == 1)
         pool = NULL;

@@ -35,7 +35,7 @@ struct layer_plan {
 
 enum model_memory {
     MODEL_SHARE_MEMORY, /* outputs whose lifetimes do not meet share memory, layers are folded: inference */
-    MODEL_KEEP_ALL,     /* every output stays readable after a pass, only ReLUs are folded: training */
+    MODEL_KEEP_ALL,     /* every output stays readable after a pass but for what ReLUs and sums are made of: training */
 };
 
 struct pmoe_model {

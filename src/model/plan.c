@@ -85,10 +85,7 @@ static void fold(pmoe_model *model, int32_t at)
         if (model->memory == MODEL_SHARE_MEMORY)
             fold_norm(model, at);
         break;
-    case LAYER_ADD:
-        if (model->memory == MODEL_SHARE_MEMORY)
-            fold_add(model, at);
-        break;
+    case LAYER_ADD: fold_add(model, at); break;
     default: break;
     }
 }

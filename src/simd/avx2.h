@@ -82,6 +82,11 @@ static inline vf vf_relu(vf a)
     return _mm256_and_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NLE_UQ), a); /* maxps would keep -0 */
 }
 
+static inline vf vf_pass(vf a, vf by)
+{
+    return _mm256_and_ps(_mm256_cmp_ps(by, _mm256_setzero_ps(), _CMP_GT_OQ), a);
+}
+
 static inline vf vf_max(vf a, vf b)
 {
     return _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q)); /* maxps drops a NaN in a */

@@ -84,6 +84,11 @@ static inline vf vf_relu(vf a)
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_NLE_UQ), a); /* maxps would keep -0 */
 }
 
+static inline vf vf_pass(vf a, vf by)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(by, _mm512_setzero_ps(), _CMP_GT_OQ), a);
+}
+
 static inline vf vf_max(vf a, vf b)
 {
     return _mm512_mask_mov_ps(_mm512_max_ps(a, b), _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), a); /* as in avx2.h */

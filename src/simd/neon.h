@@ -94,6 +94,11 @@ static inline vf vf_relu(vf a)
     return vmaxq_f32(a, vdupq_n_f32(0)); /* FMAX: NaN wins, 0 is above -0 */
 }
 
+static inline vf vf_pass(vf a, vf by)
+{
+    return vreinterpretq_f32_u32(vandq_u32(vcgtq_f32(by, vdupq_n_f32(0)), vreinterpretq_u32_f32(a)));
+}
+
 static inline vf vf_max(vf a, vf b)
 {
     return vbslq_f32(vorrq_u32(vcgtq_f32(a, b), vmvnq_u32(vceqq_f32(a, a))), a, b); /* FMAX prefers 0 to -0 */

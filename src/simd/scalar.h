@@ -106,6 +106,13 @@ static inline vf vf_relu(vf a)
         {a.v[0] <= 0 ? 0 : a.v[0], a.v[1] <= 0 ? 0 : a.v[1], a.v[2] <= 0 ? 0 : a.v[2], a.v[3] <= 0 ? 0 : a.v[3]}};
 }
 
+/* by > 0 ? a : 0, so 0 where `by` is NaN: what a ReLU whose input was `by` lets back through. */
+static inline vf vf_pass(vf a, vf by)
+{
+    return (vf){
+        {by.v[0] > 0 ? a.v[0] : 0, by.v[1] > 0 ? a.v[1] : 0, by.v[2] > 0 ? a.v[2] : 0, by.v[3] > 0 ? a.v[3] : 0}};
+}
+
 /* a > b or a is NaN ? a : b, so NaN wins and of equals b does, -0 and 0 among them. */
 static inline vf vf_max(vf a, vf b)
 {

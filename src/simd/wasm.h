@@ -108,6 +108,11 @@ static inline vf vf_relu(vf a)
     return wasm_v128_andnot(a, wasm_f32x4_le(a, wasm_f32x4_splat(0))); /* pmax would keep -0 */
 }
 
+static inline vf vf_pass(vf a, vf by)
+{
+    return wasm_v128_and(a, wasm_f32x4_gt(by, wasm_f32x4_splat(0)));
+}
+
 static inline vf vf_max(vf a, vf b)
 {
     return wasm_v128_bitselect(a, b, wasm_v128_or(wasm_f32x4_gt(a, b), wasm_f32x4_ne(a, a)));

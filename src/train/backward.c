@@ -31,6 +31,7 @@ pmoe_status backward_open(const pmoe_model *model, struct backward *backward, pm
     *backward = (struct backward){.model = model};
     TRY(backward_check(&model->graph, error));
     const struct graph *graph = &model->graph;
+    gradient_places_find(model, !backward_gathers(graph), &backward->places);
     for (int32_t i = 0; i < graph->layers; i++)
         if (graph->layer[i].type == LAYER_CONV)
             backward->conv[i] = conv_backward_of(model->kernels, &model->plan[i].conv, model->plan[i].matrices);
@@ -65,10 +66,9 @@ int norm_is_fixed(const struct graph *graph, int32_t layer)
     return graph->layer[layer].type == LAYER_BATCH_NORM && graph->layer[layer].input == GRAPH_IMAGE;
 }
 
-int32_t gradient_owner(const pmoe_model *model, int32_t layer)
+int32_t gradient_owner(const struct lane *lane, int32_t layer)
 {
-    int32_t stored_by = model->plan[layer].stored_by;
-    return model->plan[stored_by].in_group ? model->graph.layer[layer].group : stored_by;
+    return lane->backward->places.owner[layer];
 }
 
 /* Maps or vectors that a layer may meet at most. */
@@ -90,15 +90,20 @@ static void lane_lay_out(struct lane *lane, const pmoe_model *model, size_t batc
     const struct graph *graph = &model->graph;
     size_t image = (size_t)graph->height * (size_t)graph->width * (size_t)graph->channels, scratch = 0, most = 1;
     size_t rows = backward_scratch_rows(model, (int32_t)batch), given = 0, zeros = 0;
+    const struct gradient_places *places = &lane->backward->places;
+    float *slot[GRAPH_MAX_LAYERS];
+    for (int32_t i = 0; i < places->slots; i++)
+        slot[i] = arena_take(arena, batch * (size_t)places->floats[i] * sizeof(float));
     lane->images = arena_take(arena, batch * image * sizeof(float));
     lane->logits = arena_take(arena, batch * (size_t)graph->outputs * sizeof(float));
     for (int32_t i = 0; i < graph->layers; i++) {
         const struct layer *layer = &graph->layer[i];
         size_t maps = most_maps(graph, i, batch);
-        int32_t owner = gradient_owner(model, i);
+        int32_t owner = gradient_owner(lane, i);
         most = larger(most, maps);
-        lane->doutput[i] = owner < i ? lane->doutput[owner]
-                                     : arena_take(arena, maps * (size_t)model->plan[i].out_count * sizeof(float));
+        lane->doutput[i] = places->slot[owner] >= 0 ? slot[places->slot[owner]]
+                           : owner < i              ? lane->doutput[owner]
+                                       : arena_take(arena, maps * (size_t)model->plan[i].out_count * sizeof(float));
         if (layer->inner) {
             size_t kept = (size_t)layer->kept * (layer->type == LAYER_EXPERT_GROUP ? (size_t)layer->experts : 1);
             size_t patch = (size_t)shape_count(graph_shape_of(graph, i + 1, GRAPH_EXPERT));
@@ -112,8 +117,10 @@ static void lane_lay_out(struct lane *lane, const pmoe_model *model, size_t batc
             gate_lay_out(&lane->gate[i], batch, (size_t)model->plan[i].patch.run, (size_t)layer->experts, arena);
         if (layer->type == LAYER_BATCH_NORM)
             norm_lay_out(&lane->norm[i], layer->shape.a * layer->shape.b, layer->shape.c, arena);
-        if (layer->type == LAYER_CONV)
-            scratch = larger(scratch, conv_backward_scratch(&lane->backward->conv[i], (int32_t)maps));
+        if (layer->type == LAYER_CONV) {
+            scratch = larger(scratch, conv_backward_scratch(&lane->backward->conv[i]));
+            most = larger(most, conv_backward_rows(&lane->backward->conv[i], maps));
+        }
     }
     lane->zeros = zeros ? arena_take(arena, zeros * sizeof *lane->zeros) : NULL;
     if (lane->zeros)
@@ -193,7 +200,7 @@ void lane_clear(struct lane *lane)
 {
     const pmoe_model *model = lane->run->model;
     memset(lane->begun, 0, sizeof lane->begun);
-    lane->begun[gradient_owner(model, model->graph.last)] = 1;
+    lane->begun[gradient_owner(lane, model->graph.last)] = 1;
     for (int32_t i = 0; i < model->graph.layers; i++) {
         struct shape shape = model->graph.layer[i].shape;
         if (shape.kind == SHAPE_SCORES)
@@ -211,6 +218,25 @@ void lane_backward(struct lane *lane, float *const *gradients)
 }
 
 /* ---- Gradients by weights ---- */
+
+int backward_gathers(const struct graph *graph)
+{
+    for (int32_t i = 0; i < graph->layers; i++)
+        switch (graph->layer[i].type) {
+        case LAYER_PATCH_CONV:
+        case LAYER_RELU:
+        case LAYER_AVG_POOL:
+        case LAYER_MAX_POOL:
+        case LAYER_LINEAR:
+        case LAYER_PATCH_ROUTER: break;
+        case LAYER_EXPERT_GROUP:
+            if (graph->layer[i].inner > 2)
+                return 0;
+            break;
+        default: return 0;
+        }
+    return 1;
+}
 
 size_t backward_scratch_rows(const pmoe_model *model, int32_t max_batch)
 {

@@ -19,6 +19,7 @@
 #include "../model/model.h"
 #include "conv_backward.h"
 #include "gate.h"
+#include "gradient_places.h"
 #include "norm.h"
 
 /* Does training know these layers?  Not yet known: batch norms inside of a mixture, whose experts may get no image at
@@ -30,6 +31,7 @@ struct backward {
     const pmoe_model *model;
     void *block;
     struct conv_backward conv[GRAPH_MAX_LAYERS];
+    struct gradient_places places;
 };
 
 /* The model must have been made with MODEL_KEEP_ALL. */
@@ -78,10 +80,15 @@ void lane_forward(struct lane *lane, int32_t images, float *const *weights);
 /* Then: forget all gradients, so that the loss can write the last layer's. */
 void lane_clear(struct lane *lane);
 
-/* From the last layer's doutput to everyone's; gradients, likewise a pointer per row, becomes those of the lane's
+/* From the last layer's doutput to everyone's (of which those share memory that no two layers want at once, unless
+ * gradients by weights may be gathered from them); gradients, likewise a pointer per row, becomes those of the lane's
  * images by the weights, of all layers but fixed norms, and where there is no gradient, at the rows of a norm's mean
  * and variance, what these were in the lane; or is NULL: nobody wants them now. */
 void lane_backward(struct lane *lane, float *const *gradients);
+
+/* Can gradients by weights be gathered from what lanes hold after the way back, by lane_weight_gradient?  It knows
+ * layers whose outputs are rows of weights times patches or vectors, and experts of one such layer. */
+int backward_gathers(const struct graph *graph);
 
 size_t backward_scratch_rows(const pmoe_model *model, int32_t max_batch);
 

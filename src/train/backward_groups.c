@@ -166,7 +166,7 @@ static void backward_gated(struct lane *lane, int32_t at, int32_t images)
     const struct layer *layer = &model->graph.layer[at];
     const int32_t last = graph_stack_end(&model->graph, at), outs = layer->shape.c;
     const float *made = run_output(lane->run, last), *dy = lane_doutput(lane, at);
-    lane->begun[gradient_owner(model, last)] = 1;
+    lane->begun[gradient_owner(lane, last)] = 1;
     float *dmade = lane_doutput(lane, last);
     for (int32_t i = 0; i < images; i++, made += outs, dmade += outs) {
         int32_t place = lane->run->from[i], b = place / layer->kept;

@@ -7,7 +7,7 @@
 float *lane_doutput(const struct lane *lane, int32_t layer)
 {
     const pmoe_model *model = lane->run->model;
-    int32_t owner = gradient_owner(model, layer);
+    int32_t owner = gradient_owner(lane, layer);
     size_t row = owner == model->graph.layer[layer].group ? (size_t)lane->run->expert_row : 0;
     return lane->doutput[owner] + row * (size_t)model->graph.layer[owner].shape.c;
 }
@@ -24,7 +24,7 @@ float *begin_gradient(struct lane *lane, int32_t at, int32_t input, int32_t *add
     *adds = 0;
     if (input == GRAPH_IMAGE || (input == GRAPH_EXPERT && !wants_given(&model->graph, model->graph.layer[at].group)))
         return NULL;
-    uint8_t *begun = input == GRAPH_EXPERT ? &lane->begun_given : &lane->begun[gradient_owner(model, input)];
+    uint8_t *begun = input == GRAPH_EXPERT ? &lane->begun_given : &lane->begun[gradient_owner(lane, input)];
     *adds = *begun;
     *begun = 1;
     return input == GRAPH_EXPERT ? lane->dgiven : lane_doutput(lane, input);
@@ -154,7 +154,6 @@ static void backward_norm(struct lane *lane, int32_t at)
     const struct norm *norm = &lane->norm[at];
     if (norm_is_fixed(&model->graph, at))
         return;
-    mask_folded_relu(lane, at);
     int32_t adds;
     float *dx = begin_gradient(lane, at, layer->input, &adds);
     norm_backward(model->kernels, norm, run_input(lane->run, at), lane_doutput(lane, at),
@@ -164,21 +163,28 @@ static void backward_norm(struct lane *lane, int32_t at)
         norm_statistics(norm, lane_gradient(lane, layer->mean), lane_gradient(lane, layer->variance));
 }
 
+/* To a summand, unless its gradient lies in the same place. */
 static void pass_on(struct lane *lane, int32_t at, int32_t to)
 {
-    size_t count = (size_t)lane->count * (size_t)lane->run->model->plan[at].out_count;
+    const pmoe_model *model = lane->run->model;
+    size_t count = (size_t)lane->count * (size_t)model->plan[at].out_count;
     int32_t adds;
+    if (to >= 0 && gradient_owner(lane, to) == gradient_owner(lane, at))
+        return;
     float *dx = begin_gradient(lane, at, to, &adds);
     if (dx && adds)
-        lane->run->model->kernels->axpy(dx, 1, lane_doutput(lane, at), count);
+        model->kernels->axpy(dx, 1, lane_doutput(lane, at), count);
     else if (dx)
         memcpy(dx, lane_doutput(lane, at), count * sizeof *dx);
 }
 
+/* A ReLU behind the sum may be folded into the convolution that makes both. */
 static void backward_add(struct lane *lane, int32_t at)
 {
-    pass_on(lane, at, lane->run->model->graph.layer[at].input);
-    pass_on(lane, at, lane->run->model->graph.layer[at].with);
+    const struct graph *graph = &lane->run->model->graph;
+    mask_folded_relu(lane, lane->run->model->plan[at].stored_by);
+    pass_on(lane, at, graph->layer[at].input);
+    pass_on(lane, at, graph->layer[at].with);
 }
 
 static void backward_relu(struct lane *lane, int32_t at)

@@ -14,8 +14,8 @@ void backward_patch_router(struct lane *lane, int32_t at);
 void backward_group(struct lane *lane, int32_t at);
 void backward_mixture(struct lane *lane, int32_t at);
 
-/* The layer in whose memory this one's gradient lies: an expert's outputs lie in its group's. */
-int32_t gradient_owner(const pmoe_model *model, int32_t layer);
+/* The layer whose gradient this one's is a part of: gradient_places.h. */
+int32_t gradient_owner(const struct lane *lane, int32_t layer);
 
 /* Gradient by a layer's output, in memory's order of run_output. */
 float *lane_doutput(const struct lane *lane, int32_t layer);

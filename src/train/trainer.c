@@ -119,27 +119,30 @@ static void trainer_lay_out(pmoe_trainer *trainer, struct arena *arena)
     }
 }
 
-static void pack_layer(void *context, int32_t at, int32_t worker)
+/* The way forth and the way back of one layer are tasks of their own, so that the largest layer is no thread's alone.
+ */
+static void pack_task(void *context, int32_t index, int32_t worker)
 {
     (void)worker;
     pmoe_trainer *trainer = context;
+    const int32_t at = index / 2, back = index % 2;
     const struct layer *layer = &trainer->graph->layer[at];
     const struct layer_plan *plan = &trainer->model->plan[at];
     float *const *weights = trainer->weights;
     if (layer->weight < 0)
         return;
-    if (layer->type == LAYER_BATCH_NORM) {
+    if (layer->type == LAYER_BATCH_NORM && !back)
         norm_affine(weights[layer->weight], weights[layer->bias], weights[layer->mean], weights[layer->variance],
                     layer->epsilon, (size_t)trainer->graph->tensor[layer->weight].count, plan->scale, plan->bias);
-        return;
-    }
-    model_pack(trainer->model, at, weights[layer->weight], layer->bias < 0 ? NULL : weights[layer->bias]);
-    backward_pack(&trainer->backward, at, weights[layer->weight]);
+    else if (back)
+        backward_pack(&trainer->backward, at, weights[layer->weight]);
+    else
+        model_pack(trainer->model, at, weights[layer->weight], layer->bias < 0 ? NULL : weights[layer->bias]);
 }
 
 void trainer_pack(pmoe_trainer *trainer)
 {
-    pool_run(trainer->pool, trainer->graph->layers, pack_layer, trainer);
+    pool_run(trainer->pool, 2 * trainer->graph->layers, pack_task, trainer);
 }
 
 /* A copy of the word, if there is one; the trainer's memory was all zeros. */
@@ -172,26 +175,6 @@ static void keep_recipe(pmoe_trainer *trainer, const pmoe_recipe *recipe)
 #undef KEEP
 }
 
-/* Jobs know layers whose outputs are rows of weights times patches or vectors, and experts of one such layer. */
-static int has_jobs(const struct graph *graph)
-{
-    for (int32_t i = 0; i < graph->layers; i++)
-        switch (graph->layer[i].type) {
-        case LAYER_PATCH_CONV:
-        case LAYER_RELU:
-        case LAYER_AVG_POOL:
-        case LAYER_MAX_POOL:
-        case LAYER_LINEAR:
-        case LAYER_PATCH_ROUTER: break;
-        case LAYER_EXPERT_GROUP:
-            if (graph->layer[i].inner > 2)
-                return 0;
-            break;
-        default: return 0;
-        }
-    return 1;
-}
-
 static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, int32_t threads,
                               const pmoe_options *options, pmoe_error *error)
 {
@@ -205,7 +188,7 @@ static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, 
     keep_recipe(trainer, recipe); /* its words are known to be short now */
     TRY(model_create(trainer->graph, "{}", 2, MODEL_KEEP_ALL, options, &trainer->model, error));
     TRY(backward_open(trainer->model, &trainer->backward, error));
-    trainer->apart = !has_jobs(trainer->graph);
+    trainer->apart = !backward_gathers(trainer->graph);
     trainer->noise = recipe_is_noisy(recipe) ? trainer->graph->tensors : 0;
     trainer->tensors = trainer->graph->tensors + (trainer->noise ? 2 : 0);
     if (threads != 1)

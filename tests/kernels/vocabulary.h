@@ -30,6 +30,7 @@
 #define vf_mul KFN(vf_mul)
 #define vf_fma KFN(vf_fma)
 #define vf_relu KFN(vf_relu)
+#define vf_pass KFN(vf_pass)
 #define vf_max KFN(vf_max)
 #define vf_slide KFN(vf_slide)
 #define vf_sum4 KFN(vf_sum4)
@@ -85,13 +86,14 @@ static float vocabulary_sum(const float *lanes, int count)
 static const char *KFN(vocabulary_fault_arithmetic)(const float *a, const float *b, const float *c)
 {
     float add[VOCABULARY_LANES], mul[VOCABULARY_LANES], fma[VOCABULARY_LANES], relu[VOCABULARY_LANES];
-    float splat[VOCABULARY_LANES], sub[VOCABULARY_LANES], most[VOCABULARY_LANES];
+    float splat[VOCABULARY_LANES], sub[VOCABULARY_LANES], most[VOCABULARY_LANES], pass[VOCABULARY_LANES];
     vf_store(splat, vf_load_splat(a));
     vf_store(add, vf_add(vf_keep(vf_load(a)), vf_load(b)));
     vf_store(sub, vf_sub(vf_load(a), vf_load(b)));
     vf_store(mul, vf_mul(vf_load(a), vf_load(b)));
     vf_store(fma, vf_fma(vf_load(a), vf_load(b), vf_load(c)));
     vf_store(relu, vf_relu(vf_load(a)));
+    vf_store(pass, vf_pass(vf_load(a), vf_load(b)));
     vf_store(most, vf_max(vf_load(a), vf_load(b)));
     for (int i = 0; i < VF_LANES; i++) {
         float product = a[i] * b[i], twice = product + c[i], once = fmaf(a[i], b[i], c[i]);
@@ -105,6 +107,8 @@ static const char *KFN(vocabulary_fault_arithmetic)(const float *a, const float 
             return "vf_fma";
         if (!vocabulary_same(relu[i], a[i] <= 0 ? 0 : a[i]))
             return "vf_relu";
+        if (!vocabulary_same(pass[i], b[i] > 0 ? a[i] : 0))
+            return "vf_pass";
         if (!vocabulary_same(most[i], a[i] > b[i] || isnan(a[i]) ? a[i] : b[i]))
             return "vf_max";
         if (!vocabulary_same(splat[i], a[0]))

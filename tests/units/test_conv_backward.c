@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "train/conv_backward.h"
+#include "train/winograd_backward.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -98,8 +99,9 @@ static void check_case(const struct kernels *kernels, const struct layer_case *o
     float *x = filled(&random, inputs), *w = filled(&random, MATRICES * weights), *dw = filled(&random, weights);
     float *dy = filled(&random, (size_t)(IMAGES * conv.out_high * conv.out_wide * conv.outs));
     float *before = filled(&random, inputs), *dx = filled(&random, inputs);
-    float *scratch = filled(&random, conv_backward_scratch(&backward, IMAGES));
-    const float *rows[IMAGES], *maps[IMAGES];
+    float *scratch = filled(&random, conv_backward_scratch(&backward));
+    const float **rows = malloc(conv_backward_rows(&backward, IMAGES) * sizeof *rows), *maps[IMAGES];
+    assert_non_null(rows);
     for (int32_t i = 0; i < IMAGES; i++)
         maps[i] = x + (size_t)i * inputs / IMAGES;
     conv_backward_pack(&backward, w);
@@ -118,6 +120,7 @@ static void check_case(const struct kernels *kernels, const struct layer_case *o
     float *all[] = {x, w, dw, dy, before, dx, scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
+    free(rows);
     allocator_give(&allocator, block);
 }
 
@@ -134,10 +137,72 @@ static void test_every_geometry(void **state)
             check_case(kernels_at(isa), &cases[i], i);
 }
 
+/* ---- In Winograd's points, whether it pays or not ---- */
+
+static void check_points(const struct kernels *kernels, const struct layer_case *of, uint64_t seed)
+{
+    struct random random = random_at(seed, RANDOM_CHECK, 10);
+    const struct conv conv = conv_of(kernels, of->high, of->wide, of->channels, of->wide * of->channels, of->kernel,
+                                     of->stride, of->padding, of->outs);
+    const size_t inputs = (size_t)(IMAGES * of->high * of->wide * of->channels),
+                 weights = (size_t)(of->outs * 9 * of->channels),
+                 outputs = (size_t)(IMAGES * conv.out_high * conv.out_wide * conv.outs);
+    float *x = filled(&random, inputs), *dy = filled(&random, outputs), *dw = filled(&random, weights + 1);
+    float *scratch = filled(&random, winograd_backward_scratch(&conv)), *w = filled(&random, weights);
+    float *zeros = calloc((size_t)(of->channels + of->outs), sizeof *zeros);
+    int32_t *table = malloc(winograd_backward_table_count(&conv) * sizeof *table);
+    assert_true(zeros && table);
+    winograd_backward_fill_table(&conv, table);
+    const float *maps[IMAGES], behind = dw[weights];
+    for (int32_t i = 0; i < IMAGES; i++)
+        maps[i] = x + (size_t)i * inputs / IMAGES;
+    struct sums want_dx = sums_of(inputs), want_dw = sums_of(weights);
+    plain_gradients(&conv, x, w, dy, want_dx, want_dw);
+    winograd_backward_weights(kernels, &conv, table, zeros, maps, dy, IMAGES, dw, scratch);
+    compare("dw by points", of, want_dw, dw, weights, 1e-5);
+    assert_true(memcmp(&dw[weights], &behind, sizeof behind) == 0);
+    free(want_dx.value);
+    free(want_dx.magnitude);
+    void *all[] = {x, dy, dw, scratch, w, zeros, table};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
+/* Fewer pixels than a tile, tiles at every edge, several strips, blocks of outputs and of channels and what is left. */
+static void test_by_points(void **state)
+{
+    (void)state;
+    static const struct layer_case cases[] = {
+        {1, 1, 1, 3, 1, 1, 1},   {3, 3, 2, 3, 1, 0, 33},  {2, 5, 3, 3, 1, 1, 2},    {5, 5, 2, 3, 1, 2, 3},
+        {4, 4, 17, 3, 1, 1, 16}, {9, 14, 16, 3, 1, 2, 7}, {21, 17, 5, 3, 1, 1, 20}, {7, 6, 70, 3, 1, 1, 3},
+        {6, 7, 3, 3, 1, 1, 70},  {8, 8, 64, 3, 1, 1, 64}, {5, 6, 130, 3, 1, 0, 66}};
+    for (int32_t isa = 0; isa < kernels_count(); isa++)
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+            check_points(kernels_at(isa), &cases[i], i);
+}
+
+/* Of a residual network's layers all but the first, of the smallest maps and of a few channels none. */
+static void test_choice(void **state)
+{
+    (void)state;
+    const struct kernels *best = kernels_find("best");
+    const struct conv chosen[] = {conv_of(best, 32, 32, 16, 512, 3, 1, 1, 32),
+                                  conv_of(best, 8, 8, 128, 1024, 3, 1, 1, 128)};
+    const struct conv direct[] = {conv_of(best, 32, 32, 3, 96, 3, 1, 1, 16), conv_of(best, 2, 2, 64, 128, 3, 1, 1, 64),
+                                  conv_of(best, 32, 32, 32, 1024, 3, 2, 1, 64),
+                                  conv_of(best, 32, 32, 32, 1024, 1, 1, 0, 64)};
+    for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++)
+        assert_true(winograd_backward_pays(best, &chosen[i]));
+    for (size_t i = 0; i < sizeof direct / sizeof *direct; i++)
+        assert_false(winograd_backward_pays(best, &direct[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_geometry),
+        cmocka_unit_test(test_by_points),
+        cmocka_unit_test(test_choice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

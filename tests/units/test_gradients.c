@@ -194,11 +194,11 @@ static void check_in_slices(struct bench *bench, int32_t at, int32_t *checked, i
     free(dbias);
 }
 
-/* Layers that jobs treat: a stack of more than one layer is none of theirs. */
+/* Layers that jobs treat, in networks that have them. */
 static int has_slices(const struct graph *graph, int32_t at)
 {
     const struct layer *layer = &graph->layer[at];
-    if (layer->group >= 0 && (layer->type != LAYER_PATCH_CONV || graph->layer[layer->group].inner > 2))
+    if (!backward_gathers(graph) || (layer->group >= 0 && layer->type != LAYER_PATCH_CONV))
         return 0;
     return layer->type == LAYER_PATCH_CONV || layer->type == LAYER_LINEAR || layer->type == LAYER_PATCH_ROUTER;
 }
@@ -218,8 +218,10 @@ static void check_on_the_way(struct bench *bench, float *const *gradients, int32
         batch_loss(bench); /* leaves the batch's statistics, the variance biased */
         double unbiased = BATCH * (double)layer->shape.a * layer->shape.b;
         unbiased = t == layer->variance ? unbiased / (unbiased - 1) : 1;
-        for (int64_t i = 0; i < graph->tensor[t].count; i++)
-            assert_float_equal(gradients[t][i], (float)(unbiased * bench->file.weights_double[t][i]), 1e-5f);
+        for (int64_t i = 0; i < graph->tensor[t].count; i++) {
+            double want = unbiased * bench->file.weights_double[t][i];
+            assert_float_equal(gradients[t][i], (float)want, (float)(1e-5 * fmax(fabs(want), 1)));
+        }
     }
 }
 
@@ -239,37 +241,70 @@ static int is_trainable(const char *list)
     return trainable;
 }
 
+/* seen: by type of layer */
+static void check_gradients(const char *list, uint64_t seed, int *seen)
+{
+    struct bench bench;
+    int32_t checked = 0, kinks = 0;
+    bench_open(&bench, list, seed);
+    float *gradients[GRAPH_MAX_TENSORS];
+    for (int32_t t = 0; t < bench.file.graph.tensors; t++) {
+        gradients[t] = malloc((size_t)bench.file.graph.tensor[t].count * sizeof(float));
+        memset(gradients[t], 0x7f, (size_t)bench.file.graph.tensor[t].count * sizeof(float));
+    }
+    float_backward(&bench, gradients);
+    /* Behind hard gates the true derivative by the router is 0 wherever it exists: training leaves it alone. */
+    check_on_the_way(&bench, gradients, &checked, &kinks);
+    float_backward(&bench, NULL);
+    for (int32_t i = 0; i < bench.file.graph.layers; i++) {
+        seen[bench.file.graph.layer[i].type] = 1;
+        if (has_slices(&bench.file.graph, i))
+            check_in_slices(&bench, i, &checked, &kinks);
+    }
+    for (int32_t t = 0; t < bench.file.graph.tensors; t++)
+        free(gradients[t]);
+    assert_true(checked > 9 * kinks);
+    bench_close(&bench);
+}
+
 static void test_gradients_of_every_layer(void **state)
 {
     (void)state;
     int seen[LAYER_MIXTURE + 1] = {0};
-    for (int list = 0; list < MODEL_LISTS; list++) {
-        if (!is_trainable(model_lists[list]))
-            continue;
-        struct bench bench;
-        int32_t checked = 0, kinks = 0;
-        bench_open(&bench, model_lists[list], 11 + (uint64_t)list);
-        float *gradients[GRAPH_MAX_TENSORS];
-        for (int32_t t = 0; t < bench.file.graph.tensors; t++) {
-            gradients[t] = malloc((size_t)bench.file.graph.tensor[t].count * sizeof(float));
-            memset(gradients[t], 0x7f, (size_t)bench.file.graph.tensor[t].count * sizeof(float));
-        }
-        float_backward(&bench, gradients);
-        /* Behind hard gates the true derivative by the router is 0 wherever it exists: training leaves it alone. */
-        check_on_the_way(&bench, gradients, &checked, &kinks);
-        float_backward(&bench, NULL);
-        for (int32_t i = 0; i < bench.file.graph.layers; i++) {
-            seen[bench.file.graph.layer[i].type] = 1;
-            if (has_slices(&bench.file.graph, i))
-                check_in_slices(&bench, i, &checked, &kinks);
-        }
-        for (int32_t t = 0; t < bench.file.graph.tensors; t++)
-            free(gradients[t]);
-        assert_true(checked > 9 * kinks);
-        bench_close(&bench);
-    }
+    for (int list = 0; list < MODEL_LISTS; list++)
+        if (is_trainable(model_lists[list]))
+            check_gradients(model_lists[list], 11 + (uint64_t)list, seen);
     for (int type = 0; type <= LAYER_MIXTURE; type++)
         assert_true(seen[type]);
+}
+
+#define HEAD(name)                                                                                                     \
+    "{\"version\":1,\"name\":\"" name                                                                                  \
+    "\",\"input\":{\"height\":6,\"width\":6,\"channels\":2},\"classes\":[\"a\",\"b\"],"                                \
+    "\"layers\":["
+#define TAIL "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2}]}"
+
+/* Sums whose gradient is their summands': of a map and itself, of two convolutions, of a convolution and what others
+ * read, with a ReLU behind; channels for whole vectors; a stride. */
+static void test_sums(void **state)
+{
+    (void)state;
+    int seen[LAYER_MIXTURE + 1] = {0};
+    check_gradients(
+        HEAD("sums") "{\"name\":\"stem\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":16},"
+                     "{\"name\":\"double\",\"type\":\"add\",\"with\":\"stem\"},"
+                     "{\"name\":\"n1\",\"type\":\"batch_norm\"},{\"name\":\"r1\",\"type\":\"relu\"},"
+                     "{\"name\":\"a\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":17},"
+                     "{\"name\":\"skip\",\"type\":\"conv\",\"input\":\"r1\",\"kernel\":1,\"filters\":17},"
+                     "{\"name\":\"sum\",\"type\":\"add\",\"with\":\"a\"},"
+                     "{\"name\":\"n2\",\"type\":\"batch_norm\"},"
+                     "{\"name\":\"b\",\"type\":\"conv\",\"kernel\":3,\"padding\":1,\"filters\":17},"
+                     "{\"name\":\"more\",\"type\":\"add\",\"with\":\"sum\"},{\"name\":\"r2\",\"type\":\"relu\"},"
+                     "{\"name\":\"c\",\"type\":\"conv\",\"kernel\":3,\"stride\":2,\"padding\":1,\"filters\":8},"
+                     "{\"name\":\"n3\",\"type\":\"batch_norm\"},"
+                     "{\"name\":\"pool\",\"type\":\"avg_pool\",\"divisor\":\"n\"}," TAIL,
+        7, seen);
+    assert_true(seen[LAYER_ADD]);
 }
 
 /* Two networks that should compute the same: the second has the first's layers, some of them inside of its group "g".
@@ -325,12 +360,6 @@ static void pair_close(struct pair *pair)
     for (int i = 0; i < 2; i++)
         bench_close(&pair->bench[i]);
 }
-
-#define HEAD(name)                                                                                                     \
-    "{\"version\":1,\"name\":\"" name                                                                                  \
-    "\",\"input\":{\"height\":6,\"width\":6,\"channels\":2},\"classes\":[\"a\",\"b\"],"                                \
-    "\"layers\":["
-#define TAIL "{\"name\":\"out\",\"type\":\"linear\",\"outputs\":2}]}"
 
 /* One expert that is given the whole map, under a gate of 1, is what its stack would be without it. */
 static void test_an_expert_is_a_network_of_its_own(void **state)
@@ -451,6 +480,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients_of_every_layer),
+        cmocka_unit_test(test_sums),
         cmocka_unit_test(test_an_expert_is_a_network_of_its_own),
         cmocka_unit_test(test_zeros_are_a_masked_map),
         cmocka_unit_test(test_losses),

@@ -155,24 +155,86 @@ struct ref ref_conv_gradient(float dw, const float *const *x, int32_t images, co
     return sum;
 }
 
-struct ref ref_centred_sum(const float *a, const float *a_mean, const float *b, const float *b_mean, int32_t rows,
-                           int32_t count, int32_t c)
+struct ref ref_winograd_output_gradient(const float *const *dy, int32_t p, int32_t o)
 {
     struct ref sum = {0, 0};
-    for (int32_t i = 0; i < rows; i++) {
-        double from_a = a[i * count + c], from_b = b[i * count + c];
-        sum.value += (from_a - a_mean[c]) * (from_b - b_mean[c]);
-        sum.magnitude += (fabs(from_a) + fabs(a_mean[c])) * (fabs(from_b) + fabs(b_mean[c]));
+    for (int32_t i = 0; i < 4 * 4; i++) {
+        double factor = winograd_a[1][p / 6][i / 4] * winograd_a[1][p % 6][i % 4];
+        if (factor != 0)
+            add_term(&sum, factor * dy[i][o]);
     }
     return sum;
 }
 
-struct ref ref_scale_two(float a, float by_a, float b, float by_b, float shift, float add)
+struct ref ref_winograd_multiply_gradient(float du, const float *m, const float *v, const struct winograd_strip *strip,
+                                          int32_t tiles, int32_t p, int32_t o, int32_t c)
+{
+    struct ref sum = {du, fabs(du)};
+    for (int32_t t = 0; t < tiles; t++)
+        add_term(&sum,
+                 (double)m[p * strip->m_point + t * strip->m_row + o] * v[p * strip->v_point + t * strip->v_row + c]);
+    return sum;
+}
+
+/* G of winograd.h for m = 4: powers of the points, each line over the product of its point's distances. */
+static double winograd_g(int32_t point, int32_t tap)
+{
+    static const double points[] = {0, 0.625, -0.625, 1.5, -1.5};
+    if (point == 5)
+        return tap == 2;
+    double value = tap == 0 ? 1 : tap == 1 ? points[point] : points[point] * points[point];
+    for (int32_t s = 0; s < 5; s++)
+        value /= s == point ? 1 : points[point] - points[s];
+    return value;
+}
+
+struct ref ref_winograd_filter_gradient(const float *du, ptrdiff_t point_step, int32_t tap)
 {
     struct ref sum = {0, 0};
-    add_term(&sum, (double)a * by_a);
-    add_term(&sum, (double)b * by_b);
-    add_term(&sum, shift);
+    for (int32_t p = 0; p < 6 * 6; p++) {
+        double factor = winograd_g(p / 6, tap / 3) * winograd_g(p % 6, tap % 3);
+        if (factor != 0)
+            add_term(&sum, factor * du[p * point_step]);
+    }
+    return sum;
+}
+
+struct ref ref_norm_squares(const float *x, const float *from, int32_t rows, int32_t count, int32_t c, int32_t squares)
+{
+    struct ref sum = {0, 0};
+    for (int32_t i = 0; i < rows; i++) {
+        double value = x[i * count + c], off = from[c], most = fabs(value) + fabs(off);
+        sum.value += squares ? (value - off) * (value - off) : value - off;
+        sum.magnitude += squares ? most * most : most;
+    }
+    return sum;
+}
+
+double ref_norm_pass(float dy, float x, const float *scale, const float *shift)
+{
+    return !scale || (double)*scale * x + *shift > 0 ? dy : 0;
+}
+
+struct ref ref_norm_sums(const float *x, const float *mean, const float *dy, const float *scale, const float *shift,
+                         int32_t rows, int32_t count, int32_t c, int32_t products)
+{
+    struct ref sum = {0, 0};
+    for (int32_t i = 0; i < rows; i++) {
+        double value = x[i * count + c], off = mean[c];
+        double passed =
+            ref_norm_pass(dy[i * count + c], x[i * count + c], scale ? scale + c : NULL, scale ? shift + c : NULL);
+        sum.value += products ? (value - off) * passed : passed;
+        sum.magnitude += products ? (fabs(value) + fabs(off)) * fabs(passed) : fabs(passed);
+    }
+    return sum;
+}
+
+struct ref ref_norm_gradient(float x, float by_x, double passed, float by_dy, float by_1, float add)
+{
+    struct ref sum = {0, 0};
+    add_term(&sum, (double)x * by_x);
+    add_term(&sum, passed * by_dy);
+    add_term(&sum, by_1);
     add_term(&sum, add);
     return sum;
 }

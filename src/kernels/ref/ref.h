@@ -30,9 +30,20 @@ struct ref ref_relu(float x);
 /* dw: what that float held; tap t, channel c and output o name it. */
 struct ref ref_conv_gradient(float dw, const float *const *x, int32_t images, const struct conv_shape *shape,
                              const float *dy, int32_t t, int32_t c, int32_t o);
-struct ref ref_centred_sum(const float *a, const float *a_mean, const float *b, const float *b_mean, int32_t rows,
-                           int32_t count, int32_t c);
-struct ref ref_scale_two(float a, float by_a, float b, float by_b, float shift, float add);
+/* Point p of output o; du: what that float held, of point p, output o and channel c; tap 0 .. 8 of one channel, whose
+ * points lie point_step apart. */
+struct ref ref_winograd_output_gradient(const float *const *dy, int32_t p, int32_t o);
+struct ref ref_winograd_multiply_gradient(float du, const float *m, const float *v, const struct winograd_strip *strip,
+                                          int32_t tiles, int32_t p, int32_t o, int32_t c);
+struct ref ref_winograd_filter_gradient(const float *du, ptrdiff_t point_step, int32_t tap);
+/* The sum; squares: the sum of squares. */
+struct ref ref_norm_squares(const float *x, const float *from, int32_t rows, int32_t count, int32_t c, int32_t squares);
+/* What a ReLU behind scale and shift, NULL for none, lets through. */
+double ref_norm_pass(float dy, float x, const float *scale, const float *shift);
+/* The sum; products: the sum of products. */
+struct ref ref_norm_sums(const float *x, const float *mean, const float *dy, const float *scale, const float *shift,
+                         int32_t rows, int32_t count, int32_t c, int32_t products);
+struct ref ref_norm_gradient(float x, float by_x, double passed, float by_dy, float by_1, float add);
 struct ref ref_axpy(float y, float a, float x);
 
 #endif
