@@ -12,8 +12,8 @@ import { encodePng } from '../../build_scripts/png.mjs';
 import { modelFile } from '../cli/model_file.mjs';
 import { openPage, untilLive } from './browser.mjs';
 import {
-  ONE, WIDE_PICTURE, chromium, drawByMouse, drawnPicks, drop, fetched, pageTest, photoUrl, said, seenPhoto, server, tablePicks, textOf, untilAnswered,
-  untilSaid, untilText,
+  ONE, WIDE_PICTURE, chromium, drawByMouse, drawnPicks, drop, fetched, logitsOf, pageTest, photoUrl, said, seenPhoto, server, tablePicks, textOf, untilAnswered,
+  untilSaid, untilText, watchAnswers,
 } from './page_support.mjs';
 
 /** @typedef {import('puppeteer-core').Page} Page */
@@ -119,23 +119,13 @@ test('an uploaded photograph gives the class and logits of the program, to the b
     const args = ['predict', file, '--model', 'weights/cifar-wrn.safetensors', '--isa', 'scalar', '--json'];
     const root = new URL('../../', import.meta.url).pathname;
     const native = JSON.parse(execFileSync('build/pmoe', args, { cwd: root, encoding: 'utf8' })).pictures[0].models[0].prediction;
-    await page.evaluateOnNewDocument(() => {
-      window.Worker = class extends Worker {
-        /** @param {string|URL} url  @param {WorkerOptions} options */
-        constructor(url, options) {
-          super(url, options);
-          this.addEventListener('message', ({ data }) => data.result?.[0]?.logits && (window.answered = data.result[0]));
-        }
-      };
-    });
+    await watchAnswers(page);
     await page.goto(`${server.url}#set=cifar10&wasm=simd`);
     await untilLive(page);
     await (await page.$('#file')).uploadFile(file);
     await untilText(page, '#status', (text) => text.startsWith('Your picture'));
     await page.waitForSelector(`.result[data-model="wrn"][data-class="${native.class}"]`);
-    for (let tries = 0; tries < 200 && JSON.stringify(await page.evaluate(() => window.answered.logits)) !== JSON.stringify(native.logits); tries++)
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.deepEqual(await page.evaluate(() => window.answered.logits), native.logits);
+    assert.deepEqual(await logitsOf(page, 0, native.logits), native.logits);
   } finally {
     await page.close();
     await rm(folder, { recursive: true });

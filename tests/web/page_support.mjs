@@ -86,6 +86,28 @@ export async function untilSaid(page, model, label) {
   await page.waitForSelector(`.result[data-model="${model}"][data-class="${label}"]`);
 }
 
+/** Keep what the engine answers, from the page's beginning: call it before the page is opened.  @param {Page} page */
+export const watchAnswers = (page) =>
+  page.evaluateOnNewDocument(() => {
+    window.Worker = class extends Worker {
+      /** @param {string|URL} url  @param {WorkerOptions} options */
+      constructor(url, options) {
+        super(url, options);
+        this.addEventListener('message', ({ data }) => data.result?.[0]?.logits && (window.answered = data.result));
+      }
+    };
+  });
+
+/**
+ * The logits of the last answer, once they are as wanted or after a while.
+ * @param {Page} page  with watchAnswers  @param {number} at  which model of the set  @param {number[]} wanted
+ */
+export async function logitsOf(page, at, wanted) {
+  const logits = () => page.evaluate((i) => window.answered[i].logits, at);
+  for (let tries = 0; tries < 200 && JSON.stringify(await logits()) !== JSON.stringify(wanted); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+  return logits();
+}
+
 /* ---- drawing ------------------------------------------------------------------------------------------------------ */
 
 /** Strokes in the unit square. */

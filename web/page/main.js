@@ -8,7 +8,6 @@ import { address, begun, firstSession, listener, openSession } from './begin.js'
 import { Boards } from './boards.js';
 import { KINDS, SETS, findSet, firstOf } from './models.js';
 import { readState, writeState } from './state.js';
-import { PictureError, readPicture } from './picture.js';
 import { STRINGS } from './strings.js';
 import { count, kibibytes, wholePercent } from './format.js';
 import { letter } from '../elements/experts.js';
@@ -48,6 +47,7 @@ let starting = Promise.resolve(); /* until the first session is there, or is not
 let predictions = null;
 let version = 0;
 let choosing = 0; /* which set: the last one asked for wins */
+let entering = 0; /* sets that were chosen and whose first picture is not here yet */
 let answering = false;
 let restTimer = 0;
 let speakTimer = 0;
@@ -241,7 +241,8 @@ async function chooseSet({ set: id, index, model }) {
   predictions = null;
   uncover();
   showModels();
-  await input.load();
+  entering++;
+  await input.load().finally(() => entering--);
 }
 
 /** @param {import('./session.js').Session} running  @param {import('./models.js').InputSet} wanted  @param {number} mine */
@@ -305,7 +306,7 @@ const host = {
     if (!session) throw new Error(STRINGS.engineFailed);
     return { session, state, set: set() };
   },
-  ready: () => session !== null,
+  ready: () => session !== null && !entering,
   shows: (asking) => asking === input,
   changed,
   loaded: remember,
@@ -437,7 +438,9 @@ function speak(text) {
 
 /** @param {Blob} file */
 async function usePicture(file) {
-  if (session) await input.take(await readPicture(file));
+  if (!session) return;
+  const { readPicture } = await import('./picture.js');
+  await input.take(await readPicture(file));
 }
 
 /** @param {DataTransfer|null} data */
@@ -464,7 +467,7 @@ function listen() {
   });
   on(window, 'paste', (event) => {
     const file = firstFile(event.clipboardData);
-    if (!file) throw new PictureError(STRINGS.pasteNothing);
+    if (!file) throw new Error(STRINGS.pasteNothing);
     return usePicture(file);
   });
   on(window, 'hashchange', onAddress);

@@ -8,7 +8,7 @@
  * @property {string} label
  *
  * @typedef {object} InputSet
- * @property {'mosaic'|'mosaic10'|'cifar10'} id
+ * @property {'mosaic'|'mosaic10'|'mosaic64'|'cifar10'} id
  * @property {'board'|'photo'} kind
  * @property {string} label
  * @property {string} task    one sentence: what the networks look for
@@ -43,6 +43,13 @@ export const SETS = [
       { id: 'cnn10', file: 'mosaic10-cnn.safetensors', label: 'CNN' },
       { id: 'pmoe10', file: 'mosaic10-pmoe.safetensors', label: 'pMoE' },
     ],
+  },
+  {
+    id: 'mosaic64',
+    kind: 'board',
+    label: '0 to 9, 64 patches',
+    task: 'One patch is a true digit from 0 to 9, the others are digits with their quarters scrambled. The networks say which digit is the true one.',
+    models: [{ id: 'pmoe64', file: 'board-deep-pmoe.safetensors', label: 'pMoE' }],
   },
   {
     id: 'cifar10',

@@ -53,9 +53,9 @@ export const STRINGS = {
   photoSamples: 'Test images of CIFAR-10',
   loadingSet: (/** @type {string} */ got, /** @type {string} */ all) => `Loading, ${got} of ${all}.`,
   boardEmpty: 'The board is empty: draw a digit or shuffle.',
-  cellsEmpty: (/** @type {number[]} */ cells) =>
+  cellsEmpty: (/** @type {number[]} */ cells, /** @type {number} */ n) =>
     cells.length > 4
-      ? `${cells.length} of the 16 patches are empty. The networks know full boards only, so nothing is predicted.`
+      ? `${cells.length} of the ${n} patches are empty. The networks know full boards only, so nothing is predicted.`
       : `${cells.length === 1 ? 'Patch' : 'Patches'} ${ordinals(cells)} ${cells.length === 1 ? 'is' : 'are'} empty. ` +
         'The networks know full boards only, so nothing is predicted.',
   fill: 'Fill with random digits',
