@@ -26,6 +26,7 @@ const parts = {
   routes: /** @type {import('../elements/routes.js').PmoeRoutes} */ (find(document, '#routes')),
   result: /** @type {import('../elements/result.js').PmoeResult} */ (find(document, '#result')),
   overlays: [find(document, '#pad'), find(document, '#samples-panel')],
+  mixtures: find(document, '#mixtures'),
   under: find(document, '#under'),
   status: find(document, '#status'),
   statusAct: /** @type {HTMLButtonElement} */ (find(document, '#status-act')),
@@ -103,6 +104,7 @@ async function start(opening) {
   const opened = await opening;
   const { set: asked, seed, index } = opened.asked;
   input = await inputOf(findSet(asked));
+  mixtures = await mixturesOf(opened.session, findSet(asked));
   session = opened.session;
   for (const tool of parts.tools) tool.disabled = false;
   if (asked !== state.set || seed !== state.seed || index !== state.index) return chooseSet(state); /* the address changed */
@@ -188,6 +190,7 @@ function showModels() {
       patches: model.patches.high * model.patches.wide,
       experts: model.experts,
       kept: model.kept,
+      mixture: running.mixture(entry.id),
       classes: model.classes,
     })),
   );
@@ -199,6 +202,7 @@ function showModels() {
   showChoice('sets', ofKind.length > 1 ? ofKind : [], state.set, (id) =>
     attempt(() => (id === state.set ? stay() : chooseSet({ set: findSet(id).id, index: state.index, model: '' }))),
   );
+  mixtures?.enter();
   showRouted();
 }
 
@@ -207,7 +211,8 @@ function showRouted() {
   if (!running) return;
   const [all, shown] = [routedModels(running), routedModel(running)];
   parts.routes.hidden = !shown;
-  find(document, '#no-routes').hidden = Boolean(shown);
+  parts.mixtures.hidden = !mixtures;
+  find(document, '#no-routes').hidden = Boolean(shown || mixtures);
   showChoice('models', all, shown?.id ?? '', (id) => {
     state.model = id === all[0].id ? '' : id;
     remember();
@@ -234,7 +239,7 @@ async function chooseSet({ set: id, index, model }) {
   const next = await openSet(session, findSet(id), mine);
   if (mine !== choosing || !session) return;
   Object.assign(state, { set: id, index, model });
-  input = next;
+  [input, mixtures] = next;
   timing?.abort(); /* its times are of other models */
   clearTimeout(restTimer);
   showEngine(session);
@@ -249,9 +254,9 @@ async function chooseSet({ set: id, index, model }) {
 async function openSet(running, wanted, mine) {
   try {
     await running.openSet(wanted, (got, all) => mine === choosing && showStatus(STRINGS.loadingSet(kibibytes(got), kibibytes(all))));
-    return await inputOf(wanted);
+    return /** @type {const} */ ([await inputOf(wanted), await mixturesOf(running, wanted)]);
   } catch (error) {
-    if (mine !== choosing) return input; /* nobody waits for it any more */
+    if (mine !== choosing) return /** @type {const} */ ([input, mixtures]); /* nobody waits for it any more */
     input.show();
     throw error;
   }
@@ -328,14 +333,23 @@ const host = {
 const boards = new Boards(host);
 /** @type {import('./input.js').Input} */
 let input = boards;
-/** @type {import('./input.js').Input|null} until they are first chosen */
+/** @type {import('./photos.js').Photos|null} until they are first chosen */
 let photos = null;
+/** @type {import('./mixtures.js').Mixtures|null} where the networks send whole images to experts */
+let mixtures = null;
 
 /** @param {import('./models.js').InputSet} wanted  @returns {Promise<import('./input.js').Input>} */
 async function inputOf(wanted) {
   if (wanted.kind === 'board') return boards;
   const { Photos } = await import('./photos.js');
   return (photos ??= new Photos(host));
+}
+
+/** @param {import('./session.js').Session} running  @param {import('./models.js').InputSet} wanted */
+async function mixturesOf(running, wanted) {
+  if (!photos || !wanted.models.some(({ id }) => running.mixture(id))) return null;
+  const { mixturesIn } = await import('./mixtures.js');
+  return mixturesIn(parts.mixtures, host, photos);
 }
 
 /* ---- answers ------------------------------------------------------------------------------------------------------ */
@@ -386,6 +400,7 @@ function showAnswers() {
 }
 
 function showRoutes() {
+  mixtures?.show(predictions);
   const routed = session && routedModel(session);
   if (!routed) return;
   const found = predictions?.[set().models.indexOf(routed)];
@@ -426,7 +441,7 @@ function sentence() {
     routes.length <= FEW_EXPERTS
       ? routes.map((route, e) => STRINGS.heardTook(letter(e), route.picks))
       : [STRINGS.heardMost(routes.map((route, e) => STRINGS.heardPair(letter(e), route.picks[0])))];
-  return [...said, ...took].join(' ');
+  return [...said, ...took, ...(mixtures?.heard(predictions) ?? [])].join(' ');
 }
 
 /** @param {string} text  once: the same sentence is not said again */

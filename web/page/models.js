@@ -8,7 +8,7 @@
  * @property {string} label
  *
  * @typedef {object} InputSet
- * @property {'mosaic'|'mosaic10'|'mosaic64'|'cifar10'} id
+ * @property {'mosaic'|'mosaic10'|'mosaic64'|'cifar10'|'heads'} id
  * @property {'board'|'photo'} kind
  * @property {string} label
  * @property {string} task    one sentence: what the networks look for
@@ -58,6 +58,19 @@ export const SETS = [
     task: 'Airplane, automobile, bird, cat, deer, dog, frog, horse, ship or truck? The network knows these ten and names one of them, whatever the picture.',
     photos: { file: 'cifar10.png', count: 50 },
     models: [{ id: 'wrn', file: 'cifar-wrn.safetensors', label: 'Wide ResNet' }],
+  },
+  {
+    id: 'heads',
+    kind: 'photo',
+    label: 'Heads with experts',
+    task: 'The same ten classes, four small networks that differ in their last layers: one dense, and three that send a photograph to all of eight experts, to two or to one.',
+    photos: { file: 'cifar10.png', count: 50 },
+    models: [
+      { id: 'dense', file: 'cifar-head-dense.safetensors', label: 'Dense head' },
+      { id: 'soft', file: 'cifar-head-soft.safetensors', label: 'Soft' },
+      { id: 'sparse', file: 'cifar-head-sparse.safetensors', label: 'Sparse' },
+      { id: 'hard', file: 'cifar-head-hard.safetensors', label: 'Hard' },
+    ],
   },
 ];
 

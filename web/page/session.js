@@ -172,6 +172,11 @@ export class Session {
     return opened.model;
   }
 
+  /** @param {string} id  of an open model  @returns its first layer that sends whole images to experts, if it has one */
+  mixture(id) {
+    return this.model(id).layers.find(({ type }) => type === 'mixture');
+  }
+
   /** @param {InputSet} set  @returns {number} models whose stored outputs were reproduced */
   golden(set) {
     return set.models.filter((model) => this.#opened.get(model.id)?.golden).length;
