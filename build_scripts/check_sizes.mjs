@@ -22,7 +22,7 @@ const PAGE_BUDGET = 60 * KIB;
 const ON_DEMAND_BUDGET = 14 * KIB; // our own, for all of it together: no visitor fetches more than a part, and none to begin with
 const PAGE_TYPES = ['.html', '.js', '.css', '.svg', '.json'];
 const IMPORTS = ['env.pmoe_now_ns', 'env.memory'];
-const ON_DEMAND = ['elements/mixtures.js', 'page/mixtures.css', 'page/mixtures.js', 'page/photos.js', 'page/picture.js', 'page/samples.js', 'page/strings_more.js', 'page/usage.js'].map((file) => join('web', file));
+const ON_DEMAND = ['elements/mixtures.js', 'page/camera.js', 'page/mixtures.css', 'page/mixtures.js', 'page/photos.js', 'page/picture.js', 'page/samples.js', 'page/strings_more.js', 'page/usage.js'].map((file) => join('web', file));
 
 let failed = false;
 

@@ -99,7 +99,7 @@ test('the table of classes and experts is the mean over the sample photographs, 
   await page.click('.usage .choice button:nth-child(2)');
   await page.evaluate(() => (window.saved = ''));
   await page.click('.usage > div:last-child > button');
-  await until(page, () => page.evaluate(() => window.saved !== ''));
+  await until(() => page.evaluate(() => window.saved !== ''));
   const lines = (await page.evaluate(() => window.saved)).trim().split('\n').map((line) => line.split(','));
   assert.equal(await page.evaluate(() => window.savedAs), 'pmoe-experts-sparse.csv');
   assert.deepEqual(lines[0], ['network', 'class', 'sample_photographs', 'expert', 'mean_gate', 'share_kept']);
@@ -120,8 +120,8 @@ test('the table of classes and experts is the mean over the sample photographs, 
   await page.close();
 });
 
-/** @param {Page} page  @param {() => Promise<boolean>} holds */
-async function until(page, holds) {
+/** @param {() => Promise<boolean>} holds */
+async function until(holds) {
   for (let tries = 0; !(await holds()); tries++) {
     assert.ok(tries < 1200, `still not so: ${holds}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -134,7 +134,7 @@ async function gatesAt(page, index) {
   const timed = () => page.$eval('html', (html) => html.dataset.timed);
   const before = await timed();
   await page.evaluate((i) => (location.hash = `#set=heads&index=${i}`), index);
-  await until(page, async () => (await timed()) !== before);
+  await until(async () => (await timed()) !== before);
   assert.match(await textOf(page, '#status'), new RegExp(`^Sample ${index + 1} of 50 .* \u201ccat\u201d`));
   return gatesOf(page);
 }

@@ -13,7 +13,7 @@ import { modelFile } from '../cli/model_file.mjs';
 import { openPage, untilLive } from './browser.mjs';
 import {
   ONE, WIDE_PICTURE, chromium, drawByMouse, drawnPicks, drop, fetched, logitsOf, pageTest, photoUrl, said, seenPhoto, server, tablePicks, textOf, untilAnswered,
-  untilSaid, untilText, watchAnswers,
+  untilOther, untilSaid, untilText, watchAnswers,
 } from './page_support.mjs';
 
 /** @typedef {import('puppeteer-core').Page} Page */
@@ -54,15 +54,6 @@ async function refusesBadFiles(page, canvas) {
   assert.equal(await textOf(page, '#status'), status);
   await page.click('#shuffle');
   await untilText(page, '#status', (text) => text !== status);
-}
-
-/** Until the photograph is another.  @param {Page} page  @param {string} before */
-async function untilOther(page, before) {
-  for (let tries = 0; tries < 600; tries++) {
-    if ((await photoUrl(page)) !== before) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  assert.fail('the photograph stays');
 }
 
 const ONLY_FOR_PHOTOS = ['photos.js', 'cifar10.png', 'cifar-wrn.safetensors'];

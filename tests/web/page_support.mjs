@@ -162,6 +162,15 @@ export const untilAnswered = (page, model) => page.waitForSelector(`.result[data
 /** @param {Page} page */
 export const photoUrl = (page) => page.$eval('#photo canvas', (canvas) => canvas.toDataURL());
 
+/** Until the photograph is another.  @param {Page} page  @param {string} before */
+export async function untilOther(page, before) {
+  for (let tries = 0; tries < 600; tries++) {
+    if ((await photoUrl(page)) !== before) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.fail('the photograph stays');
+}
+
 /** What the network is shown: RGB, 32 x 32.  @param {Page} page  @returns {Promise<number[]>} */
 export const seenPhoto = (page) =>
   page.$eval('#photo canvas', (canvas) => {

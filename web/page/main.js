@@ -25,7 +25,7 @@ const SHUFFLES = 1e6; /* boards that shuffling chooses from ... */
 const parts = {
   routes: /** @type {import('../elements/routes.js').PmoeRoutes} */ (find(document, '#routes')),
   result: /** @type {import('../elements/result.js').PmoeResult} */ (find(document, '#result')),
-  overlays: [find(document, '#pad'), find(document, '#samples-panel')],
+  overlays: [find(document, '#pad'), find(document, '#samples-panel'), find(document, '#camera-panel')],
   mixtures: find(document, '#mixtures'),
   under: find(document, '#under'),
   status: find(document, '#status'),
@@ -37,7 +37,7 @@ const parts = {
   engineMore: find(document, '#engine-more'),
   variant: /** @type {HTMLSelectElement} */ (find(document, '#wasm')),
   file: /** @type {HTMLInputElement} */ (find(document, '#file')),
-  tools: /** @type {HTMLButtonElement[]} */ (['#shuffle', '#clear', '#samples', '#upload'].map((id) => find(document, id))),
+  tools: /** @type {HTMLButtonElement[]} */ (['#shuffle', '#clear', '#samples', '#upload', '#camera'].map((id) => find(document, id))),
 };
 
 const { state } = address;
@@ -287,6 +287,8 @@ function settleAgain() {
 
 /** @type {import('./samples.js').SamplePicker|null} until it is first needed */
 let picker = null;
+/** @type {import('./camera.js').Camera|null} until it is first wanted */
+let camera = null;
 
 /** @param {string} text  @param {string} [label]  @param {() => unknown} [act] */
 function showStatus(text, label = '', act) {
@@ -462,11 +464,16 @@ async function usePicture(file) {
 const firstFile = (data) => data?.files[0] ?? null;
 
 function listen() {
-  const [shuffleTool, clearTool, samplesTool, uploadTool] = parts.tools;
+  const [shuffleTool, clearTool, samplesTool, uploadTool, cameraTool] = parts.tools;
+  cameraTool.hidden = !navigator.mediaDevices?.getUserMedia;
   on(shuffleTool, 'click', shuffle);
   on(clearTool, 'click', () => boards.clear());
   on(samplesTool, 'click', () => input.openSamples());
   on(uploadTool, 'click', () => parts.file.click());
+  on(cameraTool, 'click', async () => {
+    const { Camera } = await import('./camera.js');
+    await (camera ??= new Camera(parts.overlays[2], host, usePicture)).open();
+  });
   on(parts.file, 'change', async () => {
     const file = parts.file.files?.[0];
     parts.file.value = '';
