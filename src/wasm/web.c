@@ -48,7 +48,6 @@ size_t web_describe(char *text, size_t capacity)
     json_begin(&json, text, capacity);
     json_open_object(&json, NULL);
     json_add_text(&json, "version", pmoe_version());
-    json_add_int(&json, "board", PMOE_BOARD);
     json_add_int(&json, "cell", PMOE_CELL);
     json_add_int(&json, "photo", PMOE_PHOTO);
     json_add_int(&json, "photo_channels", PMOE_PHOTO_CHANNELS);

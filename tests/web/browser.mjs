@@ -18,13 +18,13 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** @param {import('puppeteer-core').LaunchOptions} [options] */
-export async function openBrowser(options = {}) {
+/** @param {import('puppeteer-core').LaunchOptions} [options]  @param {string[]} [flags]  beside those that every test needs */
+export async function openBrowser(options = {}, flags = []) {
   const profile = await mkdtemp(join(tmpdir(), 'pmoe-browser-'));
   const browser = await puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     userDataDir: profile,
-    args: FLAGS,
+    args: [...FLAGS, ...flags],
     ...options,
   });
   return {

@@ -187,6 +187,7 @@ test('a light picture is inverted, a dark one is not', async () => {
     for (let i = 0; i < rgba.length; i += 4) rgba.fill(10, i, i + 3);
     const dark = engine.boardFromRgba(rgba, 8, 8);
     assert.deepEqual([dark.inverted, dark.pixels.every((value) => value === 10)], [false, true]);
+    assert.deepEqual(['mosaic10', 'mosaic64'].map((set) => engine.boardFromRgba(rgba, 8, 8, set).pixels.length), [112 * 112, 224 * 224]);
 });
 
 test('a picture becomes a photograph: cropped to a square, averaged, over black, never inverted', async () => {
@@ -410,6 +411,7 @@ const REFUSED = [
     ['board', { set: 'mosaic', seed: 0.5, index: 1 }, /seed: expected an integer/],
     ['digit', { ink: new Uint8Array(5), width: 2, height: 3 }, /ink: expected 2 x 3 x 1 = 6 bytes, found 5/],
     ['boardFromRgba', { rgba: new Uint8Array(4), width: 1e6, height: 1 }, /width: expected an integer from 1 to 65536/],
+    ['boardFromRgba', { rgba: new Uint8Array(4), width: 1, height: 1, set: 'cifar10' }, /set: expected mosaic, mosaic10, mosaic64, found "cifar10"/],
     ['photoFromRgba', { rgba: new Uint8Array(5), width: 1, height: 1 }, /rgba: expected 1 x 1 x 4 = 4 bytes, found 5/],
     ['close', null, /args: expected an object, found null/],
 ];

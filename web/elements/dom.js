@@ -79,6 +79,9 @@ export function paint(canvas, pixels) {
   context.putImageData(image, 0, 0);
 }
 
+/** @param {number} wide  cells a row  @returns {boolean} they are small: what stands in them is drawn with less around it */
+export const isFine = (wide) => wide > 4;
+
 /**
  * Arrow keys, Home, End and Page keys over cells in reading order.  Exactly one cell is in the tab order.
  */

@@ -27,21 +27,21 @@ export function letter(expert) {
 /** @param {number} expert */
 export const colourClass = (expert) => `expert-${(expert % COLOURS) + 1}`;
 
-/** @param {number} expert  @returns {string} for a fill attribute */
-export const patternFill = (expert) => `url(#expert-pattern-${expert})`;
+/** @param {number} expert  @param {string} [of]  as at patternDefs  @returns {string} for a fill attribute */
+export const patternFill = (expert, of = 'expert') => `url(#${of}-pattern-${expert})`;
 
 /**
- * The pattern of every expert, for the one figure of a page that defines them.
- * @param {number} experts
+ * The pattern of every expert, once in an element: what another defines does not show while that is hidden.
+ * @param {number} experts  @param {string} [of]  begins the ids of this element's patterns
  */
-export function patternDefs(experts) {
+export function patternDefs(experts, of = 'expert') {
   const defs = svg('defs');
   for (let e = 0; e < experts; e++) {
     const strokes = PATTERNS[(e + Math.floor(e / COLOURS)) % PATTERNS.length];
     defs.append(
       svg(
         'pattern',
-        { id: `expert-pattern-${e}`, class: colourClass(e), width: 8, height: 8, patternUnits: 'userSpaceOnUse' },
+        { id: `${of}-pattern-${e}`, class: colourClass(e), width: 8, height: 8, patternUnits: 'userSpaceOnUse' },
         svg('rect', { class: 'pattern-ground', width: 8, height: 8 }),
         svg('path', { class: 'pattern-stroke', d: strokes, 'stroke-width': strokes.includes('h.01') ? 3.4 : 1.5 }),
       ),

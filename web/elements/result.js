@@ -13,6 +13,7 @@
  * @property {number} patches
  * @property {number} experts   0: dense
  * @property {number} kept
+ * @property {{experts?: number, kept?: number}} [mixture]  experts that whole images are sent to
  * @property {string[]} classes
  */
 import { html, svg, find } from './dom.js';
@@ -131,7 +132,8 @@ export class PmoeResult extends HTMLElement {
 
 /** @param {Row} row */
 function makeBlock(row) {
-  const how = row.experts ? STRINGS.somePatches(row.experts, row.kept) : STRINGS.allPatches(row.patches);
+  const { experts = 0, kept = 0 } = row.mixture ?? {};
+  const how = experts ? STRINGS.someExperts(experts, kept) : row.experts ? STRINGS.somePatches(row.experts, row.kept) : STRINGS.allPatches(row.patches);
   const many = hasNames(row) ? ' has-names' : row.classes.length > FEW_CLASSES ? ' has-many' : '';
   const chart = hasNames(row)
     ? html('ol', { class: 'classes', 'aria-label': STRINGS.topClasses(TOP) }, ...topClasses(null))

@@ -10,7 +10,7 @@
  * @typedef {import('../engine/protocol.js').Prediction} Prediction
  * @typedef {import('../engine/protocol.js').Route} Route
  */
-import { find, findAll, html, svg, paint, RovingGrid } from './dom.js';
+import { find, findAll, html, isFine, svg, paint, RovingGrid } from './dom.js';
 import { colourClass, letter, patternDefs, patternFill } from './experts.js';
 import { decimalsForValues, fixed } from '../page/format.js';
 import { STRINGS } from '../page/strings.js';
@@ -102,7 +102,7 @@ export class PmoeRoutes extends HTMLElement {
     return [
       html(
         'div',
-        { class: 'routes-figure' },
+        { class: isFine(wide) ? 'routes-figure is-fine' : 'routes-figure' },
         html('div', { class: channels === 1 ? 'routes-picture' : 'routes-picture is-colour' }, html('canvas', { class: 'routes-canvas', width, height })),
         this.#makeOverlay(),
         html('div', { role: 'grid', class: 'routes-grid', 'aria-labelledby': 'routes-title' }, ...rows),
@@ -174,7 +174,7 @@ export class PmoeRoutes extends HTMLElement {
           setFill(gauge, gate);
           if (framed) {
             const frame = (this.#frames[patch][e] ??= place.insertBefore(makeFrame(e, this.#shape), place.firstChild));
-            setInset(frame, inset++);
+            setInset(frame, inset++, isFine(this.#shape.wide) ? 4 : 6);
           }
         }
         this.#gauges[patch][e]?.classList.toggle('is-off', gate === null);
@@ -295,9 +295,9 @@ function makeFrame(e, { high, wide }) {
   );
 }
 
-/** @param {SVGElement} frame  @param {number} depth  frames already around this patch */
-function setInset(frame, depth) {
-  const inset = 3 + depth * 6;
+/** @param {SVGElement} frame  @param {number} depth  frames already around this patch  @param {number} each  what one takes */
+function setInset(frame, depth, each) {
+  const inset = (depth + 0.5) * each;
   for (const rect of frame.children) {
     rect.setAttribute('x', String(inset));
     rect.setAttribute('y', String(inset));
@@ -325,8 +325,8 @@ function makeGauge(e, { experts, high, wide }) {
   const [width, height] = [SIDE / wide, SIDE / high];
   const columns = experts <= 2 ? 2 : experts <= 8 ? 4 : 5;
   const rows = Math.ceil(experts / columns);
-  const margin = ((columns === 2 ? 13 : 8) / 100) * width;
-  const slot = (width - 2 * margin) / Math.max(columns, 3);
+  const margin = ((columns === 2 && !isFine(wide) ? 13 : 8) / 100) * width;
+  const slot = (width - 2 * margin) / Math.max(columns, isFine(wide) ? 2.4 : 3);
   const gap = columns === 2 ? width - 2 * margin - 2 * slot : 0;
   const tall = (height - 2 * margin) / rows;
   const x = margin + (e % columns) * (slot + gap) + 1;

@@ -33,7 +33,7 @@ import { EngineError } from './error.js';
  * @property {[{index: number}, {pixels: Uint8Array<ArrayBuffer>, label: number}]} sampleDigit
  * @property {[{set: 'mosaic' | 'mosaic10' | 'mosaic64', seed: number, index: number}, {pixels: Uint8Array<ArrayBuffer>, truth: Truth}]} board
  * @property {[{ink: Uint8Array, width: number, height: number}, {pixels: Uint8Array<ArrayBuffer>, empty: boolean}]} digit
- * @property {[{rgba: Uint8Array, width: number, height: number}, {pixels: Uint8Array<ArrayBuffer>, inverted: boolean}]} boardFromRgba
+ * @property {[{rgba: Uint8Array, width: number, height: number, set?: 'mosaic' | 'mosaic10' | 'mosaic64'}, {pixels: Uint8Array<ArrayBuffer>, inverted: boolean}]} boardFromRgba
  * @property {[{rgba: Uint8Array, width: number, height: number}, {pixels: Uint8Array<ArrayBuffer>}]} photoFromRgba
  */
 

@@ -12,7 +12,6 @@
  *
  * @typedef {object} Layout             web_describe, parsed: byte offsets, and constants of pmoe.h
  * @property {string} version
- * @property {number} board             side of a drawn board in pixels
  * @property {number} cell              side of a digit
  * @property {number} photo             side of a photograph
  * @property {number} photo_channels
@@ -482,9 +481,9 @@ export class Core {
         });
     }
 
-    /** @param {Uint8Array} rgba @param {number} width @param {number} height */
-    boardFromRgba(rgba, width, height) {
-        const side = this.#layout.board;
+    /** @param {Uint8Array} rgba @param {number} width @param {number} height @param {string} set  whose boards it is to be like */
+    boardFromRgba(rgba, width, height, set) {
+        const side = this.#layout.sets[set].grid * this.#layout.cell;
         return this.#with([rgba.length, side * side, 4], 'a picture', (from, grey, inverted) => {
             this.#bytes(from, rgba.length).set(rgba);
             this.#checked('pmoe_board_from_rgba', from, width, height, side, side, grey, inverted);

@@ -274,9 +274,9 @@ export class PmoeEngine {
         return this.#started().core.digitFromInk(ink, width, height);
     }
 
-    /** @param {Uint8Array} rgba @param {number} width @param {number} height */
-    boardFromRgba(rgba, width, height) {
-        return this.#started().core.boardFromRgba(rgba, width, height);
+    /** @param {Uint8Array} rgba @param {number} width @param {number} height @param {'mosaic' | 'mosaic10' | 'mosaic64'} [set] */
+    boardFromRgba(rgba, width, height, set = 'mosaic') {
+        return this.#started().core.boardFromRgba(rgba, width, height, set);
     }
 
     /** @param {Uint8Array} rgba @param {number} width @param {number} height */

@@ -51,7 +51,7 @@
  * @property {boolean} threads_pay      for one image
  * @property {number} model_bytes
  * @property {number} activation_bytes
- * @property {object[]} layers
+ * @property {{name: string, type: string, experts?: number, kept?: number}[]} layers  and more of each
  * @property {object} metadata
  *
  * @typedef {object} OpenResult
@@ -70,6 +70,11 @@
  * @property {number[]} gates           G of each pick
  * @property {number[]} scores          routing value of every patch
  *
+ * @typedef {object} Mixing
+ * @property {number[]} picks           experts that the image keeps, best first
+ * @property {number[]} gates           what the output of each of those was multiplied by
+ * @property {number[]} scores          of every expert
+ *
  * @typedef {object} Prediction         pmoe_run_describe, parsed
  * @property {string} model
  * @property {string} class             label
@@ -77,6 +82,7 @@
  * @property {{class: string, probability: number}[]} probabilities
  * @property {number[]} logits
  * @property {Route[]} [experts]        of a patch router; absent for a model without
+ * @property {Mixing} [mixture]         of the first layer that sends a whole image to experts; absent for a model without
  *
  * @typedef {object} TimeArgs
  * @property {string[]} models
@@ -116,7 +122,8 @@
  *             'sampleDigit' {index} -> {pixels: Uint8Array(784), label}
  *             'board' {set: 'mosaic'|'mosaic10'|'mosaic64', seed, index} -> {pixels: Uint8Array of its pixels, truth: Truth}
  *             'digit' {ink: Uint8Array, width, height} -> {pixels: Uint8Array(784), empty: boolean}
- *             'boardFromRgba' {rgba: Uint8Array, width, height} -> {pixels: Uint8Array(12544), inverted: boolean}
+ *             'boardFromRgba' {rgba: Uint8Array, width, height, set?} -> {pixels: Uint8Array, inverted: boolean}  as large
+ *                             as a board of that set, 'mosaic' unless it is given
  *             'photoFromRgba' {rgba: Uint8Array, width, height} -> {pixels: Uint8Array(3072)}
  */
 

@@ -19,6 +19,7 @@ const MOST_NAME = 200;
 const MOST_BATCH = 256;
 const MOST_THREADS = 16;
 const MOST_BUDGET_MS = 60000;
+const BOARD_SETS = /** @type {const} */ (['mosaic', 'mosaic10', 'mosaic64']);
 
 // ---- Arguments ----
 
@@ -126,7 +127,7 @@ const OPERATIONS = {
         return withPixels(engine.sampleDigit(integer(args, 'index', 0, 2 ** 31 - 1)));
     },
     board(engine, args) {
-        const set = oneOf(args, 'set', /** @type {const} */ (['mosaic', 'mosaic10', 'mosaic64']));
+        const set = oneOf(args, 'set', BOARD_SETS);
         const seed = integer(args, 'seed', 0, Number.MAX_SAFE_INTEGER);
         return withPixels(engine.board(set, seed, integer(args, 'index', 0, Number.MAX_SAFE_INTEGER)));
     },
@@ -136,7 +137,8 @@ const OPERATIONS = {
     },
     boardFromRgba(engine, args) {
         const [rgba, width, height] = picture(args, 'rgba', 4);
-        return withPixels(engine.boardFromRgba(rgba, width, height));
+        const set = args.set === undefined ? undefined : oneOf(args, 'set', BOARD_SETS);
+        return withPixels(engine.boardFromRgba(rgba, width, height, set));
     },
     photoFromRgba(engine, args) {
         const [rgba, width, height] = picture(args, 'rgba', 4);

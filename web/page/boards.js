@@ -4,7 +4,7 @@
  *
  * @typedef {'empty'|'drawn'|'picture'|'sample'|{sample: number, whole: boolean}} Origin  of a cell ('sample': not known yet of which digit)
  */
-import { BOARD, CELL, CELLS, cellPixels, emptyCells, setCellPixels } from '../elements/board.js';
+import { CELL, cellCount, cellPixels, emptyCells, setCellPixels } from '../elements/board.js';
 import { find } from '../elements/dom.js';
 import '../elements/pad.js';
 import { STRINGS } from './strings.js';
@@ -12,13 +12,13 @@ import { STRINGS } from './strings.js';
 const FIRST_FILL = 2 ** 30; /* the first board of those that fill gaps: far from what shuffling chooses from */
 
 export class Boards {
-  pixels = new Uint8Array(BOARD * BOARD);
+  pixels = new Uint8Array(16 * CELL * CELL);
   /** @type {import('./input.js').Host} */
   #host;
   #board = /** @type {import('../elements/board.js').PmoeBoard} */ (find(document, '#board'));
   #pad = /** @type {import('../elements/pad.js').PmoePad} */ (find(document, '#pad'));
   /** @type {Origin[]} */
-  #origins = Array(CELLS).fill('empty');
+  #origins = Array(16).fill('empty');
   /** where the board's own digit still stands; null once it was drawn over or the board is someone's picture
    * @type {{label: string, patch: number}|null} */
   #truth = null;
@@ -61,32 +61,41 @@ export class Boards {
     this.#host.changed(known);
   }
 
+  /** Boards of this set are still what is shown, after something was awaited.  @param {import('./models.js').InputSet} set */
+  #isOf(set) {
+    return this.#host.shows(this) && this.#host.now().set === set;
+  }
+
+  /** @param {Uint8Array<ArrayBuffer>} pixels  another board  @param {Origin} origin  of all its cells */
+  #become(pixels, origin) {
+    this.pixels = pixels;
+    this.#origins = Array(cellCount(pixels)).fill(origin);
+  }
+
   /** @param {import('./session.js').Opened} [known] */
   async load(known) {
     const { session, state, set } = this.#host.now();
     const { pixels, truth } = known?.board ?? (await session.board(set, state.seed, state.index));
-    if (!this.#host.shows(this)) return;
-    this.pixels = pixels;
+    if (!this.#isOf(set)) return;
+    this.#become(pixels, 'sample');
     const own = (this.#truth = { label: session.model(set.models[0].id).classes[truth.label], patch: truth.patch });
-    this.#origins.fill('sample');
     this.#note = '';
     this.#host.loaded();
     this.#host.uncover();
     this.#changed(known?.predictions);
     const mine = this.#edits;
     const labels = await Promise.all(truth.digits.map(async (index) => (await session.sampleDigit(index)).label));
-    if (mine !== this.#edits || !this.#host.shows(this)) return; /* someone draws already */
+    if (mine !== this.#edits || !this.#isOf(set)) return; /* someone draws already */
     this.#origins = labels.map((label, patch) => ({ sample: label, whole: set.id === 'mosaic' || patch === own.patch }));
     this.show();
   }
 
   /** @param {import('./picture.js').Picture} picture */
   async take(picture) {
-    const { session } = this.#host.now();
-    const { pixels, inverted } = await session.boardFromRgba(picture);
-    if (!this.#host.shows(this)) return;
-    this.pixels = pixels;
-    this.#origins.fill('picture');
+    const { session, set } = this.#host.now();
+    const { pixels, inverted } = await session.boardFromRgba(set, picture);
+    if (!this.#isOf(set)) return;
+    this.#become(pixels, 'picture');
     this.#truth = null;
     this.#note = STRINGS.picture(inverted);
     this.#host.uncover();
@@ -94,8 +103,8 @@ export class Boards {
   }
 
   clear() {
-    this.pixels = new Uint8Array(BOARD * BOARD);
-    this.#origins.fill('empty');
+    if (!this.#host.ready()) return;
+    this.#become(new Uint8Array(this.pixels.length), 'empty');
     this.#truth = null;
     this.#note = '';
     this.#changed();
@@ -116,16 +125,18 @@ export class Boards {
 
   /** Clutter for some cells, from a board of this set that no shuffle shows; its own digit stays out.  @param {number[]} cells */
   async #fill(cells) {
-    if (cells.length === CELLS) return this.#host.shuffle();
+    if (!this.#host.ready()) return;
+    if (cells.length === cellCount(this.pixels)) return this.#host.shuffle();
     const { session, state, set } = this.#host.now();
     const { pixels, truth } = await session.board(set, state.seed, FIRST_FILL + this.#fills++);
-    for (const cell of cells) {
-      const from = cell === truth.patch ? (cell + 1) % CELLS : cell;
-      const { label } = await session.sampleDigit(truth.digits[from]);
-      setCellPixels(this.pixels, cell, cellPixels(pixels, from));
-      this.#origins[cell] = { sample: label, whole: set.id === 'mosaic' };
+    const from = cells.map((cell) => (cell === truth.patch ? (cell + 1) % cellCount(pixels) : cell));
+    const digits = await Promise.all(from.map((cell) => session.sampleDigit(truth.digits[cell])));
+    if (!this.#isOf(set)) return;
+    cells.forEach((cell, i) => {
+      setCellPixels(this.pixels, cell, cellPixels(pixels, from[i]));
+      this.#origins[cell] = { sample: digits[i].label, whole: set.id === 'mosaic' };
       if (this.#truth?.patch === cell) this.#truth = null;
-    }
+    });
     this.#note = STRINGS.yours;
     this.#changed();
   }
@@ -162,8 +173,9 @@ export class Boards {
   /** @param {{ink: Uint8Array<ArrayBuffer>, width: number, height: number}} drawing */
   async #onInk(drawing) {
     const [mine, cell] = [++this.#drawings, this.#editing];
-    const digit = await this.#host.now().session.digit(drawing);
-    if (mine !== this.#drawings || !this.#host.shows(this)) return; /* overtaken by the next stroke */
+    const { session, set } = this.#host.now();
+    const digit = await session.digit(drawing);
+    if (mine !== this.#drawings || !this.#isOf(set)) return; /* overtaken by the next stroke */
     this.#pad.showSeen(digit.pixels);
     this.#setCell(cell, digit.pixels, digit.empty ? 'empty' : 'drawn');
   }
@@ -173,8 +185,8 @@ export class Boards {
     this.#board.show(this.pixels, this.#origins.map((origin, i) => STRINGS.cell(i, empty.includes(i) ? STRINGS.cellEmpty : originName(origin))));
     const truth = this.#truth;
     const touched = this.#origins.some((origin) => typeof origin === 'string' && origin !== 'sample');
-    if (empty.length === CELLS) this.#host.status(STRINGS.boardEmpty, STRINGS.shuffle, this.#host.shuffle);
-    else if (empty.length) this.#host.status(STRINGS.cellsEmpty(empty), STRINGS.fill, () => this.#fill(empty));
+    if (empty.length === cellCount(this.pixels)) this.#host.status(STRINGS.boardEmpty, STRINGS.shuffle, this.#host.shuffle);
+    else if (empty.length) this.#host.status(STRINGS.cellsEmpty(empty, cellCount(this.pixels)), STRINGS.fill, () => this.#fill(empty));
     else if (truth && touched) this.#host.status(STRINGS.truthStands(truth.label, truth.patch), STRINGS.truthReplace, () => this.#fill([truth.patch]));
     else this.#host.status(truth ? STRINGS.truth(truth.label, truth.patch) : this.#note);
   }

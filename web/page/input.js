@@ -15,7 +15,7 @@
  * @typedef {object} Host
  * @property {() => {session: import('./session.js').Session, state: import('./state.js').State, set: import('./models.js').InputSet}} now
  *                                    throws while no engine runs
- * @property {() => boolean} ready    an engine runs
+ * @property {() => boolean} ready    an engine runs, and no other set's first picture is on its way
  * @property {(input: Input) => boolean} shows  still, after something was awaited
  * @property {(known?: import('../engine/protocol.js').Prediction[]) => void} changed  pixels are others: show and answer them
  * @property {() => void} loaded      what the address names is shown

@@ -8,7 +8,6 @@ import { address, begun, firstSession, listener, openSession } from './begin.js'
 import { Boards } from './boards.js';
 import { KINDS, SETS, findSet, firstOf } from './models.js';
 import { readState, writeState } from './state.js';
-import { PictureError, readPicture } from './picture.js';
 import { STRINGS } from './strings.js';
 import { count, kibibytes, wholePercent } from './format.js';
 import { letter } from '../elements/experts.js';
@@ -26,7 +25,8 @@ const SHUFFLES = 1e6; /* boards that shuffling chooses from ... */
 const parts = {
   routes: /** @type {import('../elements/routes.js').PmoeRoutes} */ (find(document, '#routes')),
   result: /** @type {import('../elements/result.js').PmoeResult} */ (find(document, '#result')),
-  overlays: [find(document, '#pad'), find(document, '#samples-panel')],
+  overlays: [find(document, '#pad'), find(document, '#samples-panel'), find(document, '#camera-panel')],
+  mixtures: find(document, '#mixtures'),
   under: find(document, '#under'),
   status: find(document, '#status'),
   statusAct: /** @type {HTMLButtonElement} */ (find(document, '#status-act')),
@@ -37,7 +37,7 @@ const parts = {
   engineMore: find(document, '#engine-more'),
   variant: /** @type {HTMLSelectElement} */ (find(document, '#wasm')),
   file: /** @type {HTMLInputElement} */ (find(document, '#file')),
-  tools: /** @type {HTMLButtonElement[]} */ (['#shuffle', '#clear', '#samples', '#upload'].map((id) => find(document, id))),
+  tools: /** @type {HTMLButtonElement[]} */ (['#shuffle', '#clear', '#samples', '#upload', '#camera'].map((id) => find(document, id))),
 };
 
 const { state } = address;
@@ -48,6 +48,7 @@ let starting = Promise.resolve(); /* until the first session is there, or is not
 let predictions = null;
 let version = 0;
 let choosing = 0; /* which set: the last one asked for wins */
+let entering = 0; /* sets that were chosen and whose first picture is not here yet */
 let answering = false;
 let restTimer = 0;
 let speakTimer = 0;
@@ -103,6 +104,7 @@ async function start(opening) {
   const opened = await opening;
   const { set: asked, seed, index } = opened.asked;
   input = await inputOf(findSet(asked));
+  mixtures = await mixturesOf(opened.session, findSet(asked));
   session = opened.session;
   for (const tool of parts.tools) tool.disabled = false;
   if (asked !== state.set || seed !== state.seed || index !== state.index) return chooseSet(state); /* the address changed */
@@ -188,6 +190,7 @@ function showModels() {
       patches: model.patches.high * model.patches.wide,
       experts: model.experts,
       kept: model.kept,
+      mixture: running.mixture(entry.id),
       classes: model.classes,
     })),
   );
@@ -199,6 +202,7 @@ function showModels() {
   showChoice('sets', ofKind.length > 1 ? ofKind : [], state.set, (id) =>
     attempt(() => (id === state.set ? stay() : chooseSet({ set: findSet(id).id, index: state.index, model: '' }))),
   );
+  mixtures?.enter();
   showRouted();
 }
 
@@ -207,7 +211,8 @@ function showRouted() {
   if (!running) return;
   const [all, shown] = [routedModels(running), routedModel(running)];
   parts.routes.hidden = !shown;
-  find(document, '#no-routes').hidden = Boolean(shown);
+  parts.mixtures.hidden = !mixtures;
+  find(document, '#no-routes').hidden = Boolean(shown || mixtures);
   showChoice('models', all, shown?.id ?? '', (id) => {
     state.model = id === all[0].id ? '' : id;
     remember();
@@ -234,23 +239,24 @@ async function chooseSet({ set: id, index, model }) {
   const next = await openSet(session, findSet(id), mine);
   if (mine !== choosing || !session) return;
   Object.assign(state, { set: id, index, model });
-  input = next;
+  [input, mixtures] = next;
   timing?.abort(); /* its times are of other models */
   clearTimeout(restTimer);
   showEngine(session);
   predictions = null;
   uncover();
   showModels();
-  await input.load();
+  entering++;
+  await input.load().finally(() => entering--);
 }
 
 /** @param {import('./session.js').Session} running  @param {import('./models.js').InputSet} wanted  @param {number} mine */
 async function openSet(running, wanted, mine) {
   try {
     await running.openSet(wanted, (got, all) => mine === choosing && showStatus(STRINGS.loadingSet(kibibytes(got), kibibytes(all))));
-    return await inputOf(wanted);
+    return /** @type {const} */ ([await inputOf(wanted), await mixturesOf(running, wanted)]);
   } catch (error) {
-    if (mine !== choosing) return input; /* nobody waits for it any more */
+    if (mine !== choosing) return /** @type {const} */ ([input, mixtures]); /* nobody waits for it any more */
     input.show();
     throw error;
   }
@@ -281,6 +287,8 @@ function settleAgain() {
 
 /** @type {import('./samples.js').SamplePicker|null} until it is first needed */
 let picker = null;
+/** @type {import('./camera.js').Camera|null} until it is first wanted */
+let camera = null;
 
 /** @param {string} text  @param {string} [label]  @param {() => unknown} [act] */
 function showStatus(text, label = '', act) {
@@ -305,7 +313,7 @@ const host = {
     if (!session) throw new Error(STRINGS.engineFailed);
     return { session, state, set: set() };
   },
-  ready: () => session !== null,
+  ready: () => session !== null && !entering,
   shows: (asking) => asking === input,
   changed,
   loaded: remember,
@@ -327,14 +335,23 @@ const host = {
 const boards = new Boards(host);
 /** @type {import('./input.js').Input} */
 let input = boards;
-/** @type {import('./input.js').Input|null} until they are first chosen */
+/** @type {import('./photos.js').Photos|null} until they are first chosen */
 let photos = null;
+/** @type {import('./mixtures.js').Mixtures|null} where the networks send whole images to experts */
+let mixtures = null;
 
 /** @param {import('./models.js').InputSet} wanted  @returns {Promise<import('./input.js').Input>} */
 async function inputOf(wanted) {
   if (wanted.kind === 'board') return boards;
   const { Photos } = await import('./photos.js');
   return (photos ??= new Photos(host));
+}
+
+/** @param {import('./session.js').Session} running  @param {import('./models.js').InputSet} wanted */
+async function mixturesOf(running, wanted) {
+  if (!photos || !wanted.models.some(({ id }) => running.mixture(id))) return null;
+  const { mixturesIn } = await import('./mixtures.js');
+  return mixturesIn(parts.mixtures, host, photos);
 }
 
 /* ---- answers ------------------------------------------------------------------------------------------------------ */
@@ -385,6 +402,7 @@ function showAnswers() {
 }
 
 function showRoutes() {
+  mixtures?.show(predictions);
   const routed = session && routedModel(session);
   if (!routed) return;
   const found = predictions?.[set().models.indexOf(routed)];
@@ -425,7 +443,7 @@ function sentence() {
     routes.length <= FEW_EXPERTS
       ? routes.map((route, e) => STRINGS.heardTook(letter(e), route.picks))
       : [STRINGS.heardMost(routes.map((route, e) => STRINGS.heardPair(letter(e), route.picks[0])))];
-  return [...said, ...took].join(' ');
+  return [...said, ...took, ...(mixtures?.heard(predictions) ?? [])].join(' ');
 }
 
 /** @param {string} text  once: the same sentence is not said again */
@@ -437,18 +455,25 @@ function speak(text) {
 
 /** @param {Blob} file */
 async function usePicture(file) {
-  if (session) await input.take(await readPicture(file));
+  if (!session) return;
+  const { readPicture } = await import('./picture.js');
+  await input.take(await readPicture(file));
 }
 
 /** @param {DataTransfer|null} data */
 const firstFile = (data) => data?.files[0] ?? null;
 
 function listen() {
-  const [shuffleTool, clearTool, samplesTool, uploadTool] = parts.tools;
+  const [shuffleTool, clearTool, samplesTool, uploadTool, cameraTool] = parts.tools;
+  cameraTool.hidden = !navigator.mediaDevices?.getUserMedia;
   on(shuffleTool, 'click', shuffle);
   on(clearTool, 'click', () => boards.clear());
   on(samplesTool, 'click', () => input.openSamples());
   on(uploadTool, 'click', () => parts.file.click());
+  on(cameraTool, 'click', async () => {
+    const { Camera } = await import('./camera.js');
+    await (camera ??= new Camera(parts.overlays[2], host, usePicture)).open();
+  });
   on(parts.file, 'change', async () => {
     const file = parts.file.files?.[0];
     parts.file.value = '';
@@ -464,7 +489,7 @@ function listen() {
   });
   on(window, 'paste', (event) => {
     const file = firstFile(event.clipboardData);
-    if (!file) throw new PictureError(STRINGS.pasteNothing);
+    if (!file) throw new Error(STRINGS.pasteNothing);
     return usePicture(file);
   });
   on(window, 'hashchange', onAddress);

@@ -8,7 +8,7 @@
  * @property {string} label
  *
  * @typedef {object} InputSet
- * @property {'mosaic'|'mosaic10'|'cifar10'} id
+ * @property {'mosaic'|'mosaic10'|'mosaic64'|'cifar10'|'heads'} id
  * @property {'board'|'photo'} kind
  * @property {string} label
  * @property {string} task    one sentence: what the networks look for
@@ -45,12 +45,32 @@ export const SETS = [
     ],
   },
   {
+    id: 'mosaic64',
+    kind: 'board',
+    label: '0 to 9, 64 patches',
+    task: 'One patch is a true digit from 0 to 9, the others are digits with their quarters scrambled. The networks say which digit is the true one.',
+    models: [{ id: 'pmoe64', file: 'board-deep-pmoe.safetensors', label: 'pMoE' }],
+  },
+  {
     id: 'cifar10',
     kind: 'photo',
     label: 'CIFAR-10',
     task: 'Airplane, automobile, bird, cat, deer, dog, frog, horse, ship or truck? The network knows these ten and names one of them, whatever the picture.',
     photos: { file: 'cifar10.png', count: 50 },
     models: [{ id: 'wrn', file: 'cifar-wrn.safetensors', label: 'Wide ResNet' }],
+  },
+  {
+    id: 'heads',
+    kind: 'photo',
+    label: 'Heads with experts',
+    task: 'The same ten classes, four small networks that differ in their last layers: one dense, and three that send a photograph to all of eight experts, to two or to one.',
+    photos: { file: 'cifar10.png', count: 50 },
+    models: [
+      { id: 'dense', file: 'cifar-head-dense.safetensors', label: 'Dense head' },
+      { id: 'soft', file: 'cifar-head-soft.safetensors', label: 'Soft' },
+      { id: 'sparse', file: 'cifar-head-sparse.safetensors', label: 'Sparse' },
+      { id: 'hard', file: 'cifar-head-hard.safetensors', label: 'Hard' },
+    ],
   },
 ];
 

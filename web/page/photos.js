@@ -8,7 +8,7 @@ import { find, html, paint } from '../elements/dom.js';
 import { URLS } from './models.js';
 import { readPicture } from './picture.js';
 import { fetchFile } from './session.js';
-import { STRINGS } from './strings.js';
+import { STRINGS } from './strings_more.js';
 
 export class Photos {
   /** @type {Uint8Array} */
@@ -38,7 +38,7 @@ export class Photos {
 
   async load() {
     const { state } = this.#host.now();
-    const photo = (await this.#sheet())[state.index];
+    const photo = (await this.samples())[state.index];
     if (this.#host.shows(this)) this.#choose(photo);
   }
 
@@ -49,7 +49,7 @@ export class Photos {
   }
 
   async openSamples() {
-    await this.#host.pick(STRINGS.photoSamples, await this.#sheet(), (photo) => this.#choose(photo));
+    await this.#host.pick(STRINGS.photoSamples, await this.samples(), (photo) => this.#choose(photo));
   }
 
   /** @param {Photo} photo */
@@ -86,7 +86,7 @@ export class Photos {
   }
 
   /** The test images; asked for again if they did not come. */
-  #sheet() {
+  samples() {
     this.#samples ??= this.#readSheet().catch((error) => {
       this.#samples = null;
       throw error;

@@ -3,7 +3,7 @@
  * where the format has them near the start, before anything is decoded.  Cropping, grey and the resize to what the
  * networks see are the engine's: the same bytes everywhere.
  */
-import { STRINGS } from './strings.js';
+import { STRINGS } from './strings_more.js';
 
 const MAX_BYTES = 64 * 2 ** 20;
 const MAX_SIDE = 16384;

@@ -88,6 +88,9 @@ function fetcher(onProgress) {
 /** @param {(url: string) => Promise<ArrayBuffer>} load  @returns {Promise<[ArrayBuffer, ArrayBuffer]>} images and labels of the sample digits */
 const loadSheet = (load) => Promise.all([load(URLS.images), load(URLS.labels)]);
 
+/** @param {InputSet} set */
+const boardSet = ({ id }) => /** @type {'mosaic'|'mosaic10'|'mosaic64'} */ (id);
+
 export class Session {
   #client = new EngineClient(URLS.worker);
   /** @type {Map<string, OpenResult>} */
@@ -169,6 +172,11 @@ export class Session {
     return opened.model;
   }
 
+  /** @param {string} id  of an open model  @returns its first layer that sends whole images to experts, if it has one */
+  mixture(id) {
+    return this.model(id).layers.find(({ type }) => type === 'mixture');
+  }
+
   /** @param {InputSet} set  @returns {number} models whose stored outputs were reproduced */
   golden(set) {
     return set.models.filter((model) => this.#opened.get(model.id)?.golden).length;
@@ -191,7 +199,7 @@ export class Session {
 
   /** @param {InputSet} set  @param {number} seed  @param {number} index */
   board(set, seed, index) {
-    return this.#client.call('board', { set: /** @type {'mosaic'|'mosaic10'} */ (set.id), seed, index });
+    return this.#client.call('board', { set: boardSet(set), seed, index });
   }
 
   /** @param {number} index  in the sheet */
@@ -204,9 +212,9 @@ export class Session {
     return this.#client.call('digit', drawing, { transfer: [drawing.ink.buffer] });
   }
 
-  /** @param {Picture} picture  given up */
-  boardFromRgba(picture) {
-    return this.#client.call('boardFromRgba', picture, { transfer: [picture.rgba.buffer] });
+  /** @param {InputSet} set  @param {Picture} picture  given up */
+  boardFromRgba(set, picture) {
+    return this.#client.call('boardFromRgba', { ...picture, set: boardSet(set) }, { transfer: [picture.rgba.buffer] });
   }
 
   /** @param {Picture} picture  given up */

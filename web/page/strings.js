@@ -1,5 +1,6 @@
 /**
- * Everything the page's scripts say, in one language.  (Words that never change stand in index.html.)
+ * Everything the page's scripts say, in one language, but for what is fetched on demand, which says strings_more.js.
+ * (Words that never change stand in index.html.)
  * Patches are counted from 1 in reading order wherever a person reads or hears them; from 0 in the code.
  */
 
@@ -46,16 +47,11 @@ export const STRINGS = {
     inverted
       ? 'Your picture, cropped to a square, in grey, and inverted: the networks know white ink on black.'
       : 'Your picture, cropped to a square and in grey.',
-  photoSample: (/** @type {number} */ i, /** @type {number} */ n, /** @type {string} */ label) =>
-    `Sample ${i} of ${n} from the test images, labelled \u201c${label}\u201d.`,
-  photoYours: 'Your picture, cropped to a square and averaged down.',
-  photoSeen: (/** @type {number} */ side) => `What the network sees: ${side} \u00d7 ${side} pixels`,
-  photoSamples: 'Test images of CIFAR-10',
   loadingSet: (/** @type {string} */ got, /** @type {string} */ all) => `Loading, ${got} of ${all}.`,
   boardEmpty: 'The board is empty: draw a digit or shuffle.',
-  cellsEmpty: (/** @type {number[]} */ cells) =>
+  cellsEmpty: (/** @type {number[]} */ cells, /** @type {number} */ n) =>
     cells.length > 4
-      ? `${cells.length} of the 16 patches are empty. The networks know full boards only, so nothing is predicted.`
+      ? `${cells.length} of the ${n} patches are empty. The networks know full boards only, so nothing is predicted.`
       : `${cells.length === 1 ? 'Patch' : 'Patches'} ${ordinals(cells)} ${cells.length === 1 ? 'is' : 'are'} empty. ` +
         'The networks know full boards only, so nothing is predicted.',
   fill: 'Fill with random digits',
@@ -97,6 +93,7 @@ export const STRINGS = {
   /* what it said and what it cost */
   allPatches: (/** @type {number} */ n) => (n ? `all ${n} patches` : 'dense, the whole picture'),
   somePatches: (/** @type {number} */ experts, /** @type {number} */ kept) => `${experts} experts, ${kept} patches each`,
+  someExperts: (/** @type {number} */ experts, /** @type {number} */ kept) => `${kept === experts ? 'all' : `${kept} of`} ${experts} experts`,
   multiplyAdds: 'multiply-adds',
   topClasses: (/** @type {number} */ n) => `The ${n} likeliest classes`,
   microseconds: '\u00b5s',
@@ -130,14 +127,5 @@ export const STRINGS = {
   fetchStatus: (/** @type {string} */ file, /** @type {number} */ status) =>
     `${file} could not be loaded: the server answered ${status}.`,
   fetchFailed: (/** @type {string} */ file) => `${file} could not be loaded: no answer from the server. Are you offline?`,
-  pictureTooLarge: (/** @type {string} */ mebibytes) =>
-    `This file is ${mebibytes} MiB; pictures up to 64 MiB are read. Save it smaller and try again.`,
-  pictureSides: (/** @type {number} */ width, /** @type {number} */ height) =>
-    `This picture is ${width} \u00d7 ${height}; up to 16,384 pixels a side and 134 million in all are read. Save it smaller and try again.`,
-  pictureEmptyFile: 'This file is empty.',
-  pictureKind: (/** @type {string} */ kind) => `This is a file of the kind ${kind}, which is not read here. Save it as PNG or JPEG and try again.`,
-  pictureUnknown: 'This file is not a picture: its first bytes belong to no format that is read here (PNG, JPEG, WebP, GIF, AVIF, BMP).',
-  pictureBroken: (/** @type {string} */ kind) => `This ${kind} file could not be decoded: it is damaged or cut short.`,
-  pictureBlank: 'This picture has no visible pixel, or the browser could not hold it. Save it smaller and try again.',
   pasteNothing: 'What was pasted holds no picture.',
 };
