@@ -8,7 +8,6 @@ import { address, begun, firstSession, listener, openSession } from './begin.js'
 import { Boards } from './boards.js';
 import { KINDS, SETS, findSet, firstOf } from './models.js';
 import { readState, writeState } from './state.js';
-import { PictureError, readPicture } from './picture.js';
 import { STRINGS } from './strings.js';
 import { count, kibibytes, wholePercent } from './format.js';
 import { letter } from '../elements/experts.js';
@@ -105,6 +104,7 @@ async function start(opening) {
   input = await inputOf(findSet(asked));
   session = opened.session;
   for (const tool of parts.tools) tool.disabled = false;
+  if (await wantsWhatIf(state)) delete opened.predictions; /* they are of the models as they were trained */
   if (asked !== state.set || seed !== state.seed || index !== state.index) return chooseSet(state); /* the address changed */
   showModels();
   const shown = input.load(opened);
@@ -209,16 +209,35 @@ function showRouted() {
   parts.routes.hidden = !shown;
   find(document, '#no-routes').hidden = Boolean(shown);
   showChoice('models', all, shown?.id ?? '', (id) => {
-    state.model = id === all[0].id ? '' : id;
+    const before = state.l || state.off;
+    Object.assign(state, { model: id === all[0].id ? '' : id, l: 0, off: '' });
     remember();
     showRouted();
-    showRoutes();
+    if (before) changed();
+    else showRoutes();
   });
+  whatIf?.show();
   if (!shown) return;
   const { patches, experts, kept, input: picture } = running.model(shown.id);
   parts.routes.setModel({ experts, kept, high: patches.high, wide: patches.wide, height: picture.height, width: picture.width, channels: picture.channels });
   find(document, '#kept').textContent = String(kept);
   find(document, '#patches').textContent = String(patches.high * patches.wide);
+}
+
+/** @typedef {{l?: number, off?: string}} Otherwise  routing in a state */
+
+/** @type {import('./what-if.js').WhatIf|null} until the first answer stands, or the address asks for it */
+let whatIf = null;
+
+async function loadWhatIf() {
+  const { WhatIf } = await import('./what-if.js');
+  whatIf ??= await WhatIf.open({ now: host.now, routed: () => session && routedModel(session), result: parts.result, tell, remember, changed });
+}
+
+/** @param {Otherwise} asked  @returns {Promise<boolean>} whether it is another routing, which can then be shown */
+async function wantsWhatIf({ l, off }) {
+  if (l || off) await loadWhatIf();
+  return Boolean(l || off);
 }
 
 /** What is shown was chosen again: it stays, whatever is still on its way. */
@@ -227,13 +246,14 @@ function stay() {
   input.show();
 }
 
-/** Its models are fetched, if they are not here; until then all stays as it is.  @param {Pick<import('./state.js').State, 'set'|'index'|'model'>} asked */
-async function chooseSet({ set: id, index, model }) {
+/** Its models are fetched, if they are not here; until then all stays as it is.  @param {Pick<import('./state.js').State, 'set'|'index'|'model'> & Otherwise} asked */
+async function chooseSet({ set: id, index, model, l = 0, off = '' }) {
   const mine = ++choosing;
-  if (!session) return void Object.assign(state, { set: id, index, model }); /* start() comes back to it */
+  if (!session) return void Object.assign(state, { set: id, index, model, l, off }); /* start() comes back to it */
   const next = await openSet(session, findSet(id), mine);
+  await wantsWhatIf({ l, off });
   if (mine !== choosing || !session) return;
-  Object.assign(state, { set: id, index, model });
+  Object.assign(state, { set: id, index, model, l, off });
   input = next;
   timing?.abort(); /* its times are of other models */
   clearTimeout(restTimer);
@@ -376,12 +396,14 @@ async function answer(known) {
 
 function showAnswers() {
   parts.result.showPredictions(predictions);
+  whatIf?.answered(predictions);
   showRoutes();
   document.documentElement.dataset.state = predictions ? 'live' : 'empty';
   if (!predictions || document.documentElement.dataset.firstPredictionMs) return;
   performance.mark('pmoe-first-prediction');
   const { duration } = performance.measure('pmoe-to-first-prediction', 'pmoe-start', 'pmoe-first-prediction');
   document.documentElement.dataset.firstPredictionMs = duration.toFixed(1);
+  (window.requestIdleCallback ?? setTimeout)(() => loadWhatIf().then(() => whatIf?.show(), tell));
 }
 
 function showRoutes() {
@@ -421,11 +443,9 @@ function sentence() {
   );
   const routed = session && routedModel(session);
   const routes = (routed && predictions[set().models.indexOf(routed)].experts) ?? [];
-  const took =
-    routes.length <= FEW_EXPERTS
-      ? routes.map((route, e) => STRINGS.heardTook(letter(e), route.picks))
-      : [STRINGS.heardMost(routes.map((route, e) => STRINGS.heardPair(letter(e), route.picks[0])))];
-  return [...said, ...took].join(' ');
+  const took = routes.flatMap(({ picks }, e) => (picks.length ? [routes.length <= FEW_EXPERTS ? STRINGS.heardTook(letter(e), picks) : STRINGS.heardPair(letter(e), picks[0])] : []));
+  const listedTook = routes.length <= FEW_EXPERTS || !took.length ? took : [STRINGS.heardMost(took)];
+  return [whatIf?.spoken ?? '', ...said, ...listedTook].filter(Boolean).join(' ');
 }
 
 /** @param {string} text  once: the same sentence is not said again */
@@ -437,7 +457,9 @@ function speak(text) {
 
 /** @param {Blob} file */
 async function usePicture(file) {
-  if (session) await input.take(await readPicture(file));
+  if (!session) return;
+  const { readPicture } = await import('./picture.js');
+  await input.take(await readPicture(file));
 }
 
 /** @param {DataTransfer|null} data */
@@ -464,7 +486,7 @@ function listen() {
   });
   on(window, 'paste', (event) => {
     const file = firstFile(event.clipboardData);
-    if (!file) throw new PictureError(STRINGS.pasteNothing);
+    if (!file) throw new Error(STRINGS.pasteNothing);
     return usePicture(file);
   });
   on(window, 'hashchange', onAddress);
@@ -476,7 +498,8 @@ async function onAddress() {
   if (next.wasm !== state.wasm || next.threads !== state.threads) await chooseEngine(next);
   if (next.set !== state.set || !session) await chooseSet(next);
   else {
-    Object.assign(state, { index: next.index, model: next.model });
+    Object.assign(state, { index: next.index, model: next.model, l: next.l, off: next.off });
+    await wantsWhatIf(next);
     showRouted();
     await input.load();
   }
