@@ -292,6 +292,7 @@ static void forward_sample_router(pmoe_run *run, int32_t at)
     run_sample_scores(run, at, run_whole_inputs(run, at, run->now), run->now, scores);
     for (int32_t b = 0; layer->normalise && b < run->now; b++)
         run_standardise(scores + (size_t)b * (size_t)layer->experts, layer->experts);
+    what_if_rank_last(run, scores, layer->experts);
 }
 
 static void forward_linear(pmoe_run *run, int32_t at, int32_t images)
@@ -301,49 +302,23 @@ static void forward_linear(pmoe_run *run, int32_t at, int32_t images)
         run->drop(run->training, at, images);
 }
 
-/* Lists first .. first + lists - 1 of n scores each. */
-static void route_lists(pmoe_run *run, int32_t group, int32_t first, int32_t lists, int32_t n)
-{
-    const struct layer *layer = &run->model->graph.layer[group];
-    const size_t kept = (size_t)layer->kept;
-    const float *scores = run_scores(run, layer->router) + (size_t)first * (size_t)n;
-    int32_t *picks = run_picks(run, group, 0) + (size_t)first * kept;
-    for (int32_t i = 0; i < lists; i++)
-        route_top(scores + (size_t)i * (size_t)n, n, layer->kept, picks + (size_t)i * kept);
-    route_gates(layer->gate, scores, lists, n, picks, layer->kept, run_gates(run, group) + (size_t)first * kept);
-}
-
-/* One list of n scores an expert of a group; neighbours that are on go together. */
-static void route_group(pmoe_run *run, int32_t group)
-{
-    const struct layer *layer = &run->model->graph.layer[group];
-    const int32_t lists = run->now * layer->experts;
-    for (int32_t first = 0, end; first < lists; first = end + 1) {
-        for (end = first; end < lists; end++)
-            if (run->what_if.off && what_if_is_off(&run->what_if, end % layer->experts))
-                break;
-        route_lists(run, group, first, end - first, layer->patches);
-    }
-}
-
-/* One list of the experts' scores an image; what is off ranks below all else and has no part in a softmax. */
-static void route_mixture(pmoe_run *run, int32_t mixture)
-{
-    const struct layer *layer = &run->model->graph.layer[mixture];
-    float *scores = run_scores(run, layer->router);
-    const int may_be_off = run->what_if.off && run->model->routed < 0;
-    for (int32_t i = 0; may_be_off && i < run->now * layer->experts; i++)
-        if (what_if_is_off(&run->what_if, i % layer->experts))
-            scores[i] = -INFINITY;
-    route_lists(run, mixture, 0, run->now, layer->experts);
-}
-
+/* One list of n scores an expert of a group, one an image of a mixture; neighbours that are on go together. */
 void run_route(pmoe_run *run, int32_t group)
 {
-    if (run->model->graph.layer[group].type == LAYER_EXPERT_GROUP)
-        route_group(run, group);
-    else
-        route_mixture(run, group);
+    const struct layer *layer = &run->model->graph.layer[group];
+    int is_group = layer->type == LAYER_EXPERT_GROUP;
+    int32_t lists = run->now * (is_group ? layer->experts : 1), n = is_group ? layer->patches : layer->experts;
+    const size_t kept = (size_t)layer->kept;
+    const float *scores = run_scores(run, layer->router);
+    int32_t *picks = run_picks(run, group, 0);
+    for (int32_t first = 0, end; first < lists; first = end + 1) {
+        end = is_group ? what_if_stretch(&run->what_if, layer->experts, first, lists) : lists;
+        for (int32_t i = first; i < end; i++)
+            route_top(scores + (size_t)i * (size_t)n, n, layer->kept, picks + (size_t)i * kept);
+        const size_t at = (size_t)first * kept;
+        route_gates(layer->gate, scores + (size_t)first * (size_t)n, end - first, n, picks + at, layer->kept,
+                    run_gates(run, group) + at);
+    }
 }
 
 /* ---- Experts ---- */

@@ -187,6 +187,13 @@ static inline int what_if_is_off(const pmoe_what_if *what_if, int32_t expert)
     return what_if->off && expert < WHAT_IF_EXPERTS && (what_if->off >> expert & 1);
 }
 
+/* Lists of scores of a group's experts, one after the other and image after image: where the stretch from `first` on of
+ * those that are on ends. */
+int32_t what_if_stretch(const pmoe_what_if *what_if, int32_t experts, int32_t first, int32_t lists);
+
+/* Scores [now][experts] by a sample router: what is off ranks below all else and has no part in a softmax. */
+void what_if_rank_last(const pmoe_run *run, float *scores, int32_t experts);
+
 /* What a run asks of the allocator. */
 size_t run_bytes(const pmoe_model *model, int32_t max_batch);
 

@@ -8,6 +8,7 @@
 #include "../base/error.h"
 #include "../kernels/pack.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Experts that are on: which [experts], in order, may be NULL. */
@@ -115,6 +116,25 @@ void what_if_lay_out(pmoe_run *run, struct arena *arena)
         copy->plan[i].panels = panels;
         copy->plan[i].outs = on;
     }
+}
+
+/* ---- In passes ---- */
+
+int32_t what_if_stretch(const pmoe_what_if *what_if, int32_t experts, int32_t first, int32_t lists)
+{
+    if (!what_if->off)
+        return lists;
+    while (first < lists && !what_if_is_off(what_if, first % experts))
+        first++;
+    return first;
+}
+
+void what_if_rank_last(const pmoe_run *run, float *scores, int32_t experts)
+{
+    if (run->what_if.off && run->model->routed < 0)
+        for (int32_t i = 0; i < run->now * experts; i++)
+            if (what_if_is_off(&run->what_if, i % experts))
+                scores[i] = -INFINITY;
 }
 
 /* ---- Counting ---- */

@@ -228,16 +228,26 @@ function showRouted() {
 
 /** @type {import('./what-if.js').WhatIf|null} until the first answer stands, or the address asks for it */
 let whatIf = null;
+/** @type {Promise<void>|null} */
+let loadingWhatIf = null;
 
-async function loadWhatIf() {
-  const { WhatIf } = await import('./what-if.js');
-  whatIf ??= await WhatIf.open({ now: host.now, routed: () => session && routedModel(session), result: parts.result, tell, remember, changed });
+/** Told if it fails; then all is run as it was trained, and it can be asked for again. */
+function loadWhatIf() {
+  loadingWhatIf ??= import('./what-if.js')
+    .then(({ WhatIf }) => WhatIf.open({ now: host.now, routed: () => session && routedModel(session), result: parts.result, tell, remember, changed }))
+    .then((opened) => void (whatIf = opened))
+    .catch((error) => {
+      loadingWhatIf = null;
+      tell(error);
+    });
+  return loadingWhatIf;
 }
 
-/** @param {Otherwise} asked  @returns {Promise<boolean>} whether it is another routing, which can then be shown */
+/** @param {Otherwise} asked  @returns {Promise<boolean>} whether it is another routing, which can now be shown */
 async function wantsWhatIf({ l, off }) {
-  if (l || off) await loadWhatIf();
-  return Boolean(l || off);
+  if (!l && !off) return false;
+  await loadWhatIf();
+  return whatIf !== null;
 }
 
 /** What is shown was chosen again: it stays, whatever is still on its way. */
@@ -396,14 +406,14 @@ async function answer(known) {
 
 function showAnswers() {
   parts.result.showPredictions(predictions);
-  whatIf?.answered(predictions);
+  if (session) whatIf?.answered(predictions);
   showRoutes();
   document.documentElement.dataset.state = predictions ? 'live' : 'empty';
   if (!predictions || document.documentElement.dataset.firstPredictionMs) return;
   performance.mark('pmoe-first-prediction');
   const { duration } = performance.measure('pmoe-to-first-prediction', 'pmoe-start', 'pmoe-first-prediction');
   document.documentElement.dataset.firstPredictionMs = duration.toFixed(1);
-  (window.requestIdleCallback ?? setTimeout)(() => loadWhatIf().then(() => whatIf?.show(), tell));
+  (window.requestIdleCallback ?? setTimeout)(() => loadWhatIf().then(() => session && whatIf?.show()));
 }
 
 function showRoutes() {
