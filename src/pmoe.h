@@ -114,6 +114,27 @@ PMOE_MUST_USE pmoe_status pmoe_run_open(const pmoe_model *model, int32_t max_bat
 void pmoe_run_close(pmoe_run **run);
 size_t pmoe_run_bytes(const pmoe_run *run);
 
+/* What if the same weights were routed otherwise?  A zeroed struct changes nothing.  It is of all layers that route
+ * patches; of a model without any, of its mixtures. */
+typedef struct pmoe_what_if {
+    int32_t kept; /* l, 1 to n, or of a mixture the experts that an image keeps, 1 to k; 0: the model's own */
+    uint64_t off; /* bit e: expert e is switched off; experts from 64 on cannot be */
+} pmoe_what_if;
+
+/* pmoe_run_open for that; what_if may be NULL.  Top-l, gates and a pool's divisor "l" follow the new l, the divisor "n"
+ * stays.  An expert of patches that is off is neither scored nor run, and its channels of the pool's output are 0: it
+ * adds nothing, nor does what it would make of dropped patches.  All may be off; what reads the pool then sees zeros.
+ * An expert of a mixture that is off has the score -INFINITY, so that no image keeps it and the gates are of the
+ * others; one must stay on, and no more are kept than are on.  Costs a copy of the layer list and of the routers'
+ * weights, from the same block.  PMOE_E_ARGUMENT if nothing is routed, kept is not 0 to n (or k) of each such layer, or
+ * an expert is off that one of them has not; PMOE_E_LIMIT if l patches make more than one activation may hold. */
+PMOE_MUST_USE pmoe_status pmoe_run_open_what_if(const pmoe_model *model, int32_t max_batch, const pmoe_what_if *what_if,
+                                                pmoe_run **run, pmoe_error *error);
+
+/* Counted multiply-adds of one image in this run: those of pmoe_info, but with the patches kept here, and without the
+ * experts that are off.  What reads the pool counts whole. */
+int64_t pmoe_run_multiply_adds(const pmoe_run *run);
+
 /* Let the run's passes use so many threads, the caller included; 0: one per CPU that this process may use; at most 256.
  * They belong to the run, sleep between passes and end with it.  They come from the system, what they need to work from
  * the allocator, beside pmoe_run_bytes.  Used only where they pay, and no result depends on them.  On failure the run
@@ -126,7 +147,8 @@ PMOE_MUST_USE pmoe_status pmoe_forward(pmoe_run *run, const float *images, int32
 
 /* How the first routed layer treated one image of the last pass.  Pointers live until the next pass. */
 typedef struct pmoe_routing {
-    int32_t experts, kept, patches; /* k, l, n; all 0 for a dense model */
+    int32_t experts, kept, patches; /* k, l of this run, n; all 0 for a dense model */
+    uint64_t off;                   /* pmoe_what_if's: such an expert's picks are -1, its gates and scores 0 */
     const int32_t *picks;           /* [k][l] patch index, largest score first; ties: the lower index first */
     const float *gates;             /* [k][l] G of eq. 1; 1 everywhere for hard gates */
     const float *scores;            /* [k][n] routing values <w_s, x_j> */
@@ -139,7 +161,7 @@ typedef struct pmoe_mixing {
     int32_t experts, kept; /* both 0 for a model without a mixture */
     const int32_t *picks;  /* [kept] expert index, largest score first; ties: the lower index first */
     const float *gates;    /* [kept] what each one's output was multiplied by */
-    const float *scores;   /* [experts] */
+    const float *scores;   /* [experts]; -INFINITY of one that is off */
 } pmoe_mixing;
 
 pmoe_mixing pmoe_run_mixing(const pmoe_run *run, int32_t item);
@@ -149,7 +171,8 @@ pmoe_mixing pmoe_run_mixing(const pmoe_run *run, int32_t item);
 int32_t pmoe_probabilities(const pmoe_model *model, const float *logits, float *probabilities);
 
 /* One image of the last pass as JSON: class, probabilities, logits, and for a routed model each expert's patches, gates
- * and scores.  logits [outputs] are that image's.  Like snprintf; see pmoe_model_describe. */
+ * and scores.  Of a what-if also what differs: kept, experts that are off (from 0), multiply-adds; an expert that is
+ * off has no picks, gates and scores.  logits [outputs] are that image's.  Like snprintf; see pmoe_model_describe. */
 size_t pmoe_run_describe(const pmoe_run *run, int32_t item, const float *logits, char *text, size_t capacity);
 
 /* ---- Time ---------------------------------------------------------------------------------------------------------

@@ -71,6 +71,19 @@ const char *expert_letters(int32_t expert, char letters[EXPERT_LETTERS])
     return at;
 }
 
+int32_t expert_of_letters(const char *text, size_t length)
+{
+    int32_t expert = 0;
+    if (length >= EXPERT_LETTERS - 2) /* 26^5 still fits */
+        return -1;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < 'A' || text[i] > 'Z')
+            return -1;
+        expert = expert * 26 + (text[i] - 'A') + 1;
+    }
+    return expert - 1;
+}
+
 pmoe_status output_flush(struct output *out, FILE *stream, pmoe_error *error)
 {
     if (out->failed)

@@ -21,6 +21,7 @@ enum { EXPERT_LETTERS = 8 };
 
 /* What people call an expert, on the page too: A, B, .. Z, AA, AB, ..  JSON has its index. */
 const char *expert_letters(int32_t expert, char letters[EXPERT_LETTERS]);
+int32_t expert_of_letters(const char *text, size_t length); /* the index again; -1: no such name */
 
 /* Write it all to the stream; PMOE_E_IO if that fails (a full disk, a closed pipe). */
 PMOE_MUST_USE pmoe_status output_flush(struct output *out, FILE *stream, pmoe_error *error);

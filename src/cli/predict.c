@@ -15,14 +15,21 @@
 
 struct predict_options {
     struct option_texts models;
-    const char *isa;
-    int64_t threads;
+    const char *isa, *off;
+    int64_t threads, kept;
     int32_t json;
 };
+
+enum { MOST_KEPT = 4096 }; /* beyond any model's n */
 
 static const struct option options[] = {
     {"model", OPTION_TEXTS, offsetof(struct predict_options, models), NULL,
      "weights file (default: the three of weights/mosaic-*)", "FILE", 0, 0, NULL, 0},
+    {"kept", OPTION_INT, offsetof(struct predict_options, kept), "0",
+     "what if each expert kept so many patches (of a mixture: each image so many experts); 0: the model's own", "L", 0,
+     MOST_KEPT, NULL, 0},
+    {"off", OPTION_TEXT, offsetof(struct predict_options, off), NULL, "what if these experts were switched off", "A,C",
+     0, 0, NULL, 0},
     OPTION_ROW_PASS_THREADS(struct predict_options),
     OPTION_ROW_ISA(struct predict_options),
     OPTION_ROW_JSON(struct predict_options),
@@ -55,7 +62,28 @@ struct predictions {
 
 /* ---- One picture, one model ---- */
 
-static pmoe_status seer_open(struct seer *seer, int32_t threads, pmoe_error *error)
+/* Bits of experts as --off names them, "A,C". */
+static pmoe_status read_off(const char *typed, uint64_t *off, pmoe_error *error)
+{
+    *off = 0;
+    for (const char *at = typed, *end; at; at = *end ? end + 1 : NULL) {
+        end = at + strcspn(at, ",");
+        int32_t expert = expert_of_letters(at, (size_t)(end - at));
+        if (expert < 0 || expert >= 64)
+            return fail(error, PMOE_E_ARGUMENT,
+                        "--off: expected letters of experts, A to Z or AA to BL, with commas between, found \"%.40s\"",
+                        typed);
+        *off |= (uint64_t)1 << expert;
+    }
+    return PMOE_OK;
+}
+
+static int routes(pmoe_info info)
+{
+    return info.experts || info.mixed_experts;
+}
+
+static pmoe_status seer_open(struct seer *seer, int32_t threads, pmoe_what_if what_if, pmoe_error *error)
 {
     pmoe_info info = pmoe_model_info(seer->file.model);
     if (info.channels != 1 && info.channels != 3)
@@ -69,7 +97,10 @@ static pmoe_status seer_open(struct seer *seer, int32_t threads, pmoe_error *err
     seer->probabilities = malloc((size_t)info.classes * sizeof *seer->probabilities);
     if (!seer->pixels || !seer->image || !seer->logits || !seer->probabilities)
         return fail(error, PMOE_E_MEMORY, "%.100s: no memory for its input", seer->file.path);
-    TRY(pmoe_run_open(seer->file.model, 1, &seer->run, error));
+    pmoe_error why;
+    pmoe_status status = pmoe_run_open_what_if(seer->file.model, 1, routes(info) ? &what_if : NULL, &seer->run, &why);
+    if (status != PMOE_OK)
+        return fail_at(error, seer->file.path, why);
     return pmoe_run_threads(seer->run, threads, error);
 }
 
@@ -127,8 +158,9 @@ static void add_routing(pmoe_routing routing, struct output *out)
 {
     for (int32_t s = 0; s < routing.experts; s++) {
         char letters[EXPERT_LETTERS];
-        output_add(out, "      expert %-3s", expert_letters(s, letters));
-        for (int32_t j = 0; j < routing.kept; j++)
+        int off = s < 64 && (routing.off >> s & 1);
+        output_add(out, "      expert %-3s%s", expert_letters(s, letters), off ? "  off" : "");
+        for (int32_t j = 0; !off && j < routing.kept; j++)
             output_add(out, "  %2d (%.3f)", routing.picks[s * routing.kept + j] + 1,
                        (double)routing.gates[s * routing.kept + j]);
         output_add(out, "\n");
@@ -155,7 +187,7 @@ static void add_prediction(const struct seer *seer, struct output *out)
                100 * (double)seer->probabilities[best]);
     for (int32_t c = 0; c < info.classes && c < 10; c++)
         output_add(out, " %s: %.2f%%", pmoe_model_class(seer->file.model, c), 100 * (double)seer->probabilities[c]);
-    output_add(out, "; %lld multiply-adds\n", (long long)info.multiply_adds);
+    output_add(out, "; %lld multiply-adds\n", (long long)pmoe_run_multiply_adds(seer->run));
     pmoe_routing routing = pmoe_run_routing(seer->run, 0);
     if (routing.experts)
         output_add(out, "      patches kept of %d, counted from 1 in reading order (gate):\n", routing.patches);
@@ -180,7 +212,7 @@ static void write_json(struct json_writer *json, const void *context)
             json_open_object(json, NULL);
             json_add_text(json, "file", all->seers[m].file.path);
             json_add_text(json, "sha256", all->seers[m].file.sha256);
-            json_add_int(json, "multiply_adds", pmoe_model_info(all->seers[m].file.model).multiply_adds);
+            json_add_int(json, "multiply_adds", pmoe_run_multiply_adds(all->seers[m].run));
             json_add_raw(json, "prediction", seen->predictions[m], strlen(seen->predictions[m]));
             json_close_object(json);
         }
@@ -225,8 +257,16 @@ static pmoe_status predict_picture(struct predictions *all, struct seen_picture 
 static pmoe_status predict_all(struct predictions *all, const struct predict_options *wanted,
                                const struct invocation *typed, struct output *out, pmoe_error *error)
 {
-    for (int32_t m = 0; m < all->models; m++)
-        TRY(seer_open(&all->seers[m], (int32_t)wanted->threads, error));
+    pmoe_what_if what_if = {.kept = (int32_t)wanted->kept};
+    TRY(read_off(wanted->off, &what_if.off, error));
+    int32_t routed = 0;
+    for (int32_t m = 0; m < all->models; m++) {
+        TRY(seer_open(&all->seers[m], (int32_t)wanted->threads, what_if, error));
+        routed += routes(pmoe_model_info(all->seers[m].file.model));
+    }
+    if (!routed && (what_if.kept || what_if.off))
+        return fail(error, PMOE_E_ARGUMENT, "--%s: expected a model that routes, found none",
+                    what_if.kept ? "kept" : "off");
     for (; all->count < typed->operands; all->count++) {
         all->pictures[all->count].path = typed->operand[all->count];
         TRY(predict_picture(all, &all->pictures[all->count], wanted->json, out, error));

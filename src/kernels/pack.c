@@ -48,6 +48,29 @@ void pack_panels(const struct kernels *kernels, struct patch_shape shape, int32_
     }
 }
 
+/* Where the first vector of one output lies; *step: floats from there to its next. */
+static size_t output_at(const struct kernels *kernels, size_t each, int32_t outs, int32_t out, size_t *step)
+{
+    struct split panel_split = split_evenly(outs, kernels->panel_outs);
+    int32_t panel = 0, first = 0;
+    for (; first + split_size(panel_split, panel) <= out; panel++)
+        first += split_size(panel_split, panel);
+    *step = (size_t)split_size(panel_split, panel) * (size_t)kernels->lanes;
+    return (size_t)first * each + (size_t)(out - first) * (size_t)kernels->lanes;
+}
+
+void repack_panels(const struct kernels *kernels, struct patch_shape shape, int32_t outs, const float *panels,
+                   const int32_t *which, int32_t count, float *fewer)
+{
+    const size_t each = packed_count(kernels, shape, 1);
+    for (int32_t i = 0; i < count; i++) {
+        size_t step, fewer_step, from = output_at(kernels, each, outs, which[i], &step);
+        size_t to = output_at(kernels, each, count, i, &fewer_step);
+        for (size_t left = each; left; left -= (size_t)kernels->lanes, from += step, to += fewer_step)
+            memcpy(fewer + to, panels + from, (size_t)kernels->lanes * sizeof *fewer);
+    }
+}
+
 size_t conv_panels_count(const struct kernels *kernels, size_t floats, int32_t outs)
 {
     size_t count;

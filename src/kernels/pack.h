@@ -25,6 +25,10 @@ size_t packed_count(const struct kernels *kernels, struct patch_shape shape, int
 /* w [outs][runs * run] -> panels [packed_count], 64-byte aligned */
 void pack_panels(const struct kernels *kernels, struct patch_shape shape, int32_t outs, const float *w, float *panels);
 
+/* The panels of outputs which [count] alone, out of those of `outs`. */
+void repack_panels(const struct kernels *kernels, struct patch_shape shape, int32_t outs, const float *panels,
+                   const int32_t *which, int32_t count, float *fewer);
+
 /* Weights in the order in which conv_forward eats them: vectors run along the outputs, the last one filled up with
  * zeros, and panels are of nearly equal width, at most `conv_vecs` vectors.  One panel of two vectors, `floats` taps
  * times channels to an output:

@@ -202,16 +202,32 @@ static void describe_routes(struct json_writer *json, pmoe_routing routing)
 {
     json_open_array(json, "experts");
     for (int32_t s = 0; s < routing.experts; s++) {
+        int off = what_if_is_off(&(pmoe_what_if){.off = routing.off}, s);
+        int32_t kept = off ? 0 : routing.kept, patches = off ? 0 : routing.patches;
         json_open_object(json, NULL);
         json_open_array(json, "picks");
-        for (int32_t j = 0; j < routing.kept; j++)
+        for (int32_t j = 0; j < kept; j++)
             json_add_int(json, NULL, routing.picks[s * routing.kept + j]);
         json_close_array(json);
-        describe_floats(json, "gates", routing.gates + s * routing.kept, routing.kept);
-        describe_floats(json, "scores", routing.scores + (size_t)s * (size_t)routing.patches, routing.patches);
+        describe_floats(json, "gates", routing.gates + s * routing.kept, kept);
+        describe_floats(json, "scores", routing.scores + (size_t)s * (size_t)routing.patches, patches);
         json_close_object(json);
     }
     json_close_array(json);
+}
+
+static void describe_what_if(struct json_writer *json, const pmoe_run *run)
+{
+    int32_t at = run->model->routed >= 0 ? run->model->routed : run->model->mixed;
+    json_open_object(json, "what_if");
+    json_add_int(json, "kept", run->model->graph.layer[at].kept);
+    json_open_array(json, "off");
+    for (int32_t e = 0; e < run->model->graph.layer[at].experts; e++)
+        if (what_if_is_off(&run->what_if, e))
+            json_add_int(json, NULL, e);
+    json_close_array(json);
+    json_add_int(json, "multiply_adds", pmoe_run_multiply_adds(run));
+    json_close_object(json);
 }
 
 size_t pmoe_run_describe(const pmoe_run *run, int32_t item, const float *logits, char *text, size_t capacity)
@@ -240,6 +256,8 @@ size_t pmoe_run_describe(const pmoe_run *run, int32_t item, const float *logits,
     pmoe_mixing mixing = pmoe_run_mixing(run, item);
     if (mixing.experts)
         describe_mixing(&json, mixing);
+    if (run->what_if.kept || run->what_if.off)
+        describe_what_if(&json, run);
     json_close_object(&json);
     return json.length;
 }

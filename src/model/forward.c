@@ -243,15 +243,23 @@ static void forward_max_pool(pmoe_run *run, int32_t at, int32_t images)
 static void forward_router(pmoe_run *run, int32_t at)
 {
     const struct layer *layer = &run->model->graph.layer[at];
-    int32_t experts = layer->experts, patches = layer->patches;
+    int32_t patches = layer->patches, on = run->model->plan[at].outs;
+    if (!on)
+        return;
     int32_t rows = run_patch_rows(run, at, run->rows);
     forward_matrix(run, at, run->rows, rows, run->by_patch);
     const float *from = run->by_patch;
     float *scores = run_scores(run, at);
-    for (int32_t b = 0; b < run->now; b++, scores += (size_t)experts * (size_t)patches)
-        for (int32_t j = 0; j < patches; j++, from += experts)
-            for (int32_t s = 0; s < experts; s++)
-                scores[s * patches + j] = from[s];
+    for (int32_t b = 0; b < run->now; b++, from += (size_t)on * (size_t)patches) {
+        const float *of_expert = from;
+        for (int32_t s = 0; s < layer->experts; s++, scores += patches) {
+            if (what_if_is_off(&run->what_if, s))
+                continue;
+            for (int32_t j = 0; j < patches; j++)
+                scores[j] = of_expert[j * on];
+            of_expert++;
+        }
+    }
 }
 
 /* Paper 2's code: minus the mean, over the unbiased deviation + 1e-5. */
@@ -284,6 +292,7 @@ static void forward_sample_router(pmoe_run *run, int32_t at)
     run_sample_scores(run, at, run_whole_inputs(run, at, run->now), run->now, scores);
     for (int32_t b = 0; layer->normalise && b < run->now; b++)
         run_standardise(scores + (size_t)b * (size_t)layer->experts, layer->experts);
+    what_if_rank_last(run, scores, layer->experts);
 }
 
 static void forward_linear(pmoe_run *run, int32_t at, int32_t images)
@@ -293,17 +302,23 @@ static void forward_linear(pmoe_run *run, int32_t at, int32_t images)
         run->drop(run->training, at, images);
 }
 
-/* One list of n scores an expert of a group, one an image of a mixture. */
+/* One list of n scores an expert of a group, one an image of a mixture; neighbours that are on go together. */
 void run_route(pmoe_run *run, int32_t group)
 {
     const struct layer *layer = &run->model->graph.layer[group];
     int is_group = layer->type == LAYER_EXPERT_GROUP;
     int32_t lists = run->now * (is_group ? layer->experts : 1), n = is_group ? layer->patches : layer->experts;
+    const size_t kept = (size_t)layer->kept;
     const float *scores = run_scores(run, layer->router);
     int32_t *picks = run_picks(run, group, 0);
-    for (int32_t i = 0; i < lists; i++)
-        route_top(scores + (size_t)i * (size_t)n, n, layer->kept, picks + (size_t)i * (size_t)layer->kept);
-    route_gates(layer->gate, scores, lists, n, picks, layer->kept, run_gates(run, group));
+    for (int32_t first = 0, end; first < lists; first = end + 1) {
+        end = is_group ? what_if_stretch(&run->what_if, layer->experts, first, lists) : lists;
+        for (int32_t i = first; i < end; i++)
+            route_top(scores + (size_t)i * (size_t)n, n, layer->kept, picks + (size_t)i * kept);
+        const size_t at = (size_t)first * kept;
+        route_gates(layer->gate, scores + (size_t)first * (size_t)n, end - first, n, picks + at, layer->kept,
+                    run_gates(run, group) + at);
+    }
 }
 
 /* ---- Experts ---- */
@@ -347,6 +362,8 @@ static void group_experts(pmoe_run *run, int32_t at)
     const struct layer *layer = &run->model->graph.layer[at];
     int32_t most = run_stack_images(run, at);
     for (run->expert = 0; run->expert < layer->experts; run->expert++) {
+        if (what_if_is_off(&run->what_if, run->expert))
+            continue;
         int32_t images = give_patches(run, at);
         for (int32_t first = 0; first < images; first += most) {
             run->expert_row = run->expert * images + first;
@@ -375,6 +392,10 @@ static void forward_group_pool(pmoe_run *run, int32_t at)
         for (int32_t b = 0; b < run->now; b++, from += in.b * in.c) {
             size_t of_image = (size_t)b * (size_t)in.a + (size_t)s;
             float *to = out + of_image * (size_t)in.c;
+            if (what_if_is_off(&run->what_if, s)) {
+                memset(to, 0, (size_t)in.c * sizeof *to);
+                continue;
+            }
             kernels->gated_sum(to, from, group->gate_place == GATE_ON_OUTPUT ? gates + of_image * (size_t)in.b : NULL,
                                scale, in.b, in.c);
             if (constant)
@@ -430,10 +451,10 @@ static void mixture_experts(pmoe_run *run, int32_t at)
 void run_gather(pmoe_run *run, int32_t group)
 {
     for (run->expert = 0; run->expert < run->model->graph.layer[group].experts; run->expert++)
-        if (run->model->graph.layer[group].type == LAYER_EXPERT_GROUP)
-            run_kept_rows(run, group, run->expert, run->all_given);
-        else
+        if (run->model->graph.layer[group].type != LAYER_EXPERT_GROUP)
             gather_kept(run, group);
+        else if (!what_if_is_off(&run->what_if, run->expert))
+            run_kept_rows(run, group, run->expert, run->all_given);
     run->expert = 0;
 }
 

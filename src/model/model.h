@@ -59,6 +59,7 @@ PMOE_MUST_USE pmoe_status model_create(const struct graph *graph, const char *me
 
 /* Decide how each layer is carried out, and where its output lies (plan.c). */
 void model_plan(pmoe_model *model);
+void model_plan_kept(pmoe_model *model); /* where outputs lie once groups keep more or fewer; all else stays */
 
 /* ---- Weights (weights.c) ---- */
 
@@ -84,7 +85,8 @@ PMOE_MUST_USE pmoe_status model_find_constants(pmoe_model *model, pmoe_error *er
 /* ---- A run, as training sees it ---- */
 
 struct pmoe_run {
-    const pmoe_model *model;
+    const pmoe_model *model; /* of a what-if: its changed copy, in the run's block */
+    pmoe_what_if what_if;    /* zeroed: none */
     void *block;
     size_t bytes;
     struct pool *pool;     /* what passes may use; NULL: one thread */
@@ -167,6 +169,30 @@ void run_layer(pmoe_run *run, int32_t layer);
 void run_route(pmoe_run *run, int32_t group);
 void run_gather(pmoe_run *run, int32_t group);
 void run_experts(pmoe_run *run, int32_t group);
+
+/* ---- What-ifs (what_if.c) ---- */
+
+/* A scratch copy of a model whose layers keep what they are to keep; *copy is the caller's to give back. */
+PMOE_MUST_USE pmoe_status what_if_copy(const pmoe_model *model, const pmoe_what_if *what_if, pmoe_model **copy,
+                                       pmoe_error *error);
+
+/* Take room for the run's own copy of the model that it names, and for routers of the experts that are on; unless the
+ * arena only counts, make them, and the run's model is the copy. */
+void what_if_lay_out(pmoe_run *run, struct arena *arena);
+
+enum { WHAT_IF_EXPERTS = 64 }; /* bits of pmoe_what_if.off */
+
+static inline int what_if_is_off(const pmoe_what_if *what_if, int32_t expert)
+{
+    return what_if->off && expert < WHAT_IF_EXPERTS && (what_if->off >> expert & 1);
+}
+
+/* Lists of scores of a group's experts, one after the other and image after image: where the stretch from `first` on of
+ * those that are on ends. */
+int32_t what_if_stretch(const pmoe_what_if *what_if, int32_t experts, int32_t first, int32_t lists);
+
+/* Scores [now][experts] by a sample router: what is off ranks below all else and has no part in a softmax. */
+void what_if_rank_last(const pmoe_run *run, float *scores, int32_t experts);
 
 /* What a run asks of the allocator. */
 size_t run_bytes(const pmoe_model *model, int32_t max_batch);

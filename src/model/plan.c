@@ -221,6 +221,14 @@ static void plan_activations(pmoe_model *model)
     }
 }
 
+void model_plan_kept(pmoe_model *model)
+{
+    for (int32_t i = 0; i < model->graph.layers; i++)
+        if (model->graph.layer[i].type == LAYER_EXPERT_GROUP)
+            plan_layer(model, i);
+    plan_activations(model);
+}
+
 void model_plan(pmoe_model *model)
 {
     const struct graph *graph = &model->graph;

@@ -98,8 +98,15 @@ static void *take_per_image(struct arena *arena, int32_t max_batch, size_t count
     return arena_take(arena, total);
 }
 
+static int is_what_if(const pmoe_run *run)
+{
+    return run->what_if.kept || run->what_if.off;
+}
+
 static void run_lay_out(pmoe_run *run, struct arena *arena)
 {
+    if (is_what_if(run))
+        what_if_lay_out(run, arena);
     const pmoe_model *model = run->model;
     int32_t batch = run->max_batch;
     struct run_sizes sizes = run_measure(run);
@@ -133,34 +140,73 @@ static int32_t images_at_once(const pmoe_model *model, int32_t max_batch)
     return model->memory == MODEL_KEEP_ALL || at_once > (size_t)max_batch ? max_batch : (int32_t)at_once;
 }
 
-size_t run_bytes(const pmoe_model *model, int32_t max_batch)
+static size_t count_bytes(pmoe_run counted)
 {
-    pmoe_run counted = {.model = model, .max_batch = max_batch, .at_once = images_at_once(model, max_batch)};
     struct arena arena = {NULL, 0, 0};
     arena_take(&arena, sizeof counted);
     run_lay_out(&counted, &arena);
     return arena.used;
 }
 
-pmoe_status pmoe_run_open(const pmoe_model *model, int32_t max_batch, pmoe_run **run, pmoe_error *error)
+size_t run_bytes(const pmoe_model *model, int32_t max_batch)
+{
+    return count_bytes((pmoe_run){.model = model, .max_batch = max_batch, .at_once = images_at_once(model, max_batch)});
+}
+
+/* Experts that are off never route: what is read of them is laid down here. */
+static void clear_routing(pmoe_run *run)
+{
+    const struct graph *graph = &run->model->graph;
+    for (int32_t i = 0; i < graph->layers; i++) {
+        const struct layer *layer = &graph->layer[i];
+        if (layer->type != LAYER_EXPERT_GROUP)
+            continue;
+        size_t kept = (size_t)run->max_batch * (size_t)layer->experts * (size_t)layer->kept;
+        memset(run->picks[i], -1, kept * sizeof(int32_t));
+        memset(run->gates[i], 0, kept * sizeof(float));
+        memset(run->scores[layer->router], 0,
+               (size_t)run->max_batch * (size_t)shape_count(graph->layer[layer->router].shape) * sizeof(float));
+    }
+}
+
+/* `model` is the one to be run, of a what-if its changed copy. */
+static pmoe_status open_run(const pmoe_model *model, int32_t max_batch, pmoe_what_if what_if, pmoe_run **run,
+                            pmoe_error *error)
+{
+    pmoe_run plan = {
+        .model = model, .what_if = what_if, .max_batch = max_batch, .at_once = images_at_once(model, max_batch)};
+    struct arena arena;
+    size_t bytes = count_bytes(plan);
+    if (bytes >= SIZE_MAX / 8 || !arena_open(&arena, bytes, &model->allocator, &plan.block))
+        return fail(error, PMOE_E_MEMORY, "run: no memory for %d images at a time (%zu bytes)", (int)max_batch, bytes);
+    plan.bytes = arena.size;
+    pmoe_run *made = arena_take(&arena, sizeof *made);
+    *made = plan;
+    run_lay_out(made, &arena);
+    if (what_if.off)
+        clear_routing(made);
+    *run = made;
+    return PMOE_OK;
+}
+
+pmoe_status pmoe_run_open_what_if(const pmoe_model *model, int32_t max_batch, const pmoe_what_if *what_if,
+                                  pmoe_run **run, pmoe_error *error)
 {
     *run = NULL;
     if (max_batch < 1 || max_batch > RUN_MAX_BATCH)
         return fail(error, PMOE_E_LIMIT, "run: max_batch is %d, expected 1 to %d", (int)max_batch, RUN_MAX_BATCH);
-    struct arena arena;
-    size_t bytes = run_bytes(model, max_batch);
-    void *block = NULL;
-    if (bytes >= SIZE_MAX / 8 || !arena_open(&arena, bytes, &model->allocator, &block))
-        return fail(error, PMOE_E_MEMORY, "run: no memory for %d images at a time (%zu bytes)", (int)max_batch, bytes);
-    pmoe_run *made = arena_take(&arena, sizeof *made);
-    *made = (pmoe_run){.model = model,
-                       .block = block,
-                       .bytes = arena.size,
-                       .max_batch = max_batch,
-                       .at_once = images_at_once(model, max_batch)};
-    run_lay_out(made, &arena);
-    *run = made;
-    return PMOE_OK;
+    if (!what_if || (!what_if->kept && !what_if->off))
+        return open_run(model, max_batch, (pmoe_what_if){0, 0}, run, error);
+    pmoe_model *copy;
+    TRY(what_if_copy(model, what_if, &copy, error));
+    pmoe_status status = open_run(copy, max_batch, *what_if, run, error);
+    allocator_give(&model->allocator, copy);
+    return status;
+}
+
+pmoe_status pmoe_run_open(const pmoe_model *model, int32_t max_batch, pmoe_run **run, pmoe_error *error)
+{
+    return pmoe_run_open_what_if(model, max_batch, NULL, run, error);
 }
 
 void pmoe_run_close(pmoe_run **run)
@@ -226,13 +272,17 @@ pmoe_routing pmoe_run_routing(const pmoe_run *run, int32_t item)
 {
     int32_t group = run->model->routed;
     if (group < 0 || item < 0 || item >= run->batch)
-        return (pmoe_routing){0, 0, 0, NULL, NULL, NULL};
+        return (pmoe_routing){0, 0, 0, 0, NULL, NULL, NULL};
     const struct layer *layer = &run->model->graph.layer[group];
     size_t kept = (size_t)item * (size_t)layer->experts * (size_t)layer->kept;
     size_t scored = (size_t)item * (size_t)layer->experts * (size_t)layer->patches;
-    return (pmoe_routing){layer->experts,           layer->kept,
-                          layer->patches,           run->picks[group] + kept,
-                          run->gates[group] + kept, run->scores[layer->router] + scored};
+    return (pmoe_routing){layer->experts,
+                          layer->kept,
+                          layer->patches,
+                          run->what_if.off,
+                          run->picks[group] + kept,
+                          run->gates[group] + kept,
+                          run->scores[layer->router] + scored};
 }
 
 pmoe_mixing pmoe_run_mixing(const pmoe_run *run, int32_t item)

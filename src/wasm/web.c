@@ -72,6 +72,11 @@ size_t web_describe(char *text, size_t capacity)
     OFFSET(&json, pmoe_timing, samples);
     OFFSET(&json, pmoe_timing, calls);
     json_close_object(&json);
+    json_open_object(&json, "what_if");
+    json_add_int(&json, "bytes", sizeof(pmoe_what_if));
+    OFFSET(&json, pmoe_what_if, kept);
+    OFFSET(&json, pmoe_what_if, off);
+    json_close_object(&json);
     json_open_object(&json, "truth");
     json_add_int(&json, "bytes", sizeof(pmoe_board_truth));
     OFFSET(&json, pmoe_board_truth, label);

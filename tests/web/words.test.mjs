@@ -44,9 +44,9 @@ test('letters go on after Z', () => {
 });
 
 test('the state of an address: typed, ranged, and what is unknown is reported', () => {
-  assert.deepEqual(readState('').state, { wasm: 'auto', threads: 0, set: 'mosaic', model: '', seed: 1, index: 0 });
-  assert.deepEqual(readState('#wasm=simd&seed=12&index=7').state, { wasm: 'simd', threads: 0, set: 'mosaic', model: '', seed: 12, index: 7 });
-  for (const bad of ['seed=-1', 'seed=1.5', 'seed=2147483648', 'seed=', 'index=1e3', 'wasm=SIMD', 'set=cifar', 'model=cnn']) {
+  assert.deepEqual(readState('').state, { wasm: 'auto', threads: 0, set: 'mosaic', model: '', seed: 1, index: 0, l: 0, off: '' });
+  assert.deepEqual(readState('#wasm=simd&seed=12&index=7&l=5&off=A,AB').state, { wasm: 'simd', threads: 0, set: 'mosaic', model: '', seed: 12, index: 7, l: 5, off: 'A,AB' });
+  for (const bad of ['seed=-1', 'seed=1.5', 'seed=2147483648', 'seed=', 'index=1e3', 'wasm=SIMD', 'set=cifar', 'model=cnn', 'l=4097', 'l=x', 'off=', 'off=a', 'off=A,', 'off=ABC', `off=A${',A'.repeat(64)}`]) {
     const { state, problems } = readState(`#${bad}`);
     assert.deepEqual(state, readState('').state, bad);
     assert.equal(problems.length, 1, bad);
@@ -61,7 +61,8 @@ test('the state of an address: typed, ranged, and what is unknown is reported', 
 
 test('writing a state leaves out defaults, and reading it gives it back', () => {
   assert.equal(writeState(readState('').state), '');
-  const { state } = readState('#wasm=scalar&model=joint&seed=9&index=2147483647');
+  const { state } = readState('#wasm=scalar&model=joint&seed=9&index=2147483647&l=3&off=A,C');
+  assert.match(writeState(state), /&l=3&off=A,C$/);
   assert.deepEqual(readState(writeState(state)), { state, problems: [] });
 });
 

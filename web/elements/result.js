@@ -91,6 +91,15 @@ export class PmoeResult extends HTMLElement {
     this.note(where);
   }
 
+  /** A model is run otherwise than before.  @param {string} id  @param {number} multiplyAdds  @param {string} how  in words */
+  change(id, multiplyAdds, how) {
+    const row = this.#rows.find((each) => each.id === id);
+    if (!row) return;
+    row.multiplyAdds = multiplyAdds;
+    find(this.#block(id), '.adds .n').textContent = count(multiplyAdds);
+    find(this.#block(id), '.who .caption').textContent = how;
+  }
+
   /** The times shown are of something else. */
   clearTimings() {
     this.#recorded = '';

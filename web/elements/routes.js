@@ -1,6 +1,7 @@
 /**
  * <pmoe-routes>: which patches the experts of one model took.  The board or photograph in calm grey; in each patch a
- * gauge for every expert that kept it (letter, colour, pattern; the height of the fill is the gate); chips with a small
+ * gauge for every expert that kept it (letter, colour, pattern; the height of the fill is the gate); room for the control
+ * of how it is routed (page/what-if.js puts it there); chips with a small
  * map per expert that show or hide it; the scores of the patch that is pointed at; everything as a table.
  *
  * The parts of a model are made once, or found in markup that was recorded with it (data-shape says so); show() only
@@ -23,6 +24,9 @@ const FRAMED = 3; /* up to so many shown experts also frame their patches; more 
  * What setModel needs of a description: experts, the grid of patches, the picture that it divides.
  * @typedef {{experts: number, kept: number, high: number, wide: number, height: number, width: number, channels: number}} Shape
  */
+
+/** An expert that is switched off scored nothing.  @param {Route} route */
+const isOn = (route) => route.scores.length > 0;
 
 /** @param {number} expert */
 const badge = (expert) => html('span', { class: `badge ${colourClass(expert)}`, 'aria-hidden': 'true' }, letter(expert));
@@ -108,6 +112,7 @@ export class PmoeRoutes extends HTMLElement {
         html('div', { role: 'grid', class: 'routes-grid', 'aria-labelledby': 'routes-title' }, ...rows),
       ),
       html('p', { class: 'caption routes-note' }),
+      html('div', { class: 'routes-what-if' }),
       html('div', { class: 'chips', role: 'group', 'aria-label': STRINGS.chipsName }, ...Array.from({ length: experts }, (_, e) => makeChip(e))),
       html('div', { class: 'readout' }),
       html(
@@ -149,11 +154,12 @@ export class PmoeRoutes extends HTMLElement {
   }
 
   #update() {
-    const { experts, kept, high, wide } = this.#shape;
-    const soft = this.#routes?.some((route) => route.gates.some((gate) => gate !== 1)) ?? false;
-    this.#note.textContent = this.#routes
-      ? `${STRINGS.routesNote(experts, kept, high * wide)} ${soft ? STRINGS.softGate : STRINGS.hardGate}`
-      : STRINGS.noRouting;
+    const { high, wide } = this.#shape;
+    const on = (this.#routes ?? []).filter(isOn);
+    const soft = on.some((route) => route.gates.some((gate) => gate !== 1));
+    this.#note.textContent = on.length
+      ? `${STRINGS.routesNote(on.length, on[0].picks.length, high * wide)} ${soft ? STRINGS.softGate : STRINGS.hardGate}`
+      : this.#routes ? STRINGS.allOff : STRINGS.noRouting;
     this.#updateFigure();
     this.#chips.forEach((chip, e) => this.#updateChip(chip, e));
     const decimals = this.#scoreDecimals();
@@ -192,7 +198,7 @@ export class PmoeRoutes extends HTMLElement {
     chip.setAttribute('aria-pressed', String(this.#shown[e]));
     chip.setAttribute('aria-label', route ? STRINGS.chip(letter(e), picks) : STRINGS.expert(letter(e)));
     const [map, text] = [chip.children[1], chip.children[2]];
-    text.textContent = route ? picks.map((p) => p + 1).join(', ') : '\u2013';
+    text.textContent = route ? picks.map((p) => p + 1).join(', ') || STRINGS.off : '\u2013';
     map.replaceChildren(...this.#mapOf(e));
   }
 
@@ -233,16 +239,16 @@ export class PmoeRoutes extends HTMLElement {
     this.#readout.classList.remove('is-idle');
     this.#readout.replaceChildren(
       html('h3', {}, STRINGS.scores(patch)),
-      ...routes.map((route, e) => {
+      ...routes.flatMap((route, e) => {
         const gate = this.#gate(e, patch);
-        return html(
+        return isOn(route) ? html(
           'div',
           { class: this.#shown[e] ? 'readout-row' : 'readout-row is-hidden' },
           badge(e),
           strip(route, patch, e),
           html('span', { class: 'readout-score' }, fixed(route.scores[patch], decimals)),
           html('span', { class: 'readout-kept' }, gate === null ? STRINGS.notKept : STRINGS.kept(gate.toFixed(2))),
-        );
+        ) : [];
       }),
     );
   }
@@ -255,7 +261,7 @@ export class PmoeRoutes extends HTMLElement {
           'tr',
           {},
           html('th', { scope: 'row' }, letter(e)),
-          html('td', {}, route.picks.map((patch, i) => `${patch + 1} (${route.gates[i].toFixed(2)})`).join(', ')),
+          html('td', {}, route.picks.map((patch, i) => `${patch + 1} (${route.gates[i].toFixed(2)})`).join(', ') || STRINGS.off),
           html('td', {}, route.scores.map((score) => fixed(score, decimals)).join(' ')),
         ),
       ),
@@ -277,6 +283,7 @@ export class PmoeRoutes extends HTMLElement {
   #spoken(patch, decimals) {
     if (!this.#routes) return STRINGS.patch(patch);
     const parts = this.#routes.map((route, e) => {
+      if (!isOn(route)) return `${STRINGS.expert(letter(e))} ${STRINGS.off}`;
       const gate = this.#gate(e, patch);
       const kept = gate === null ? STRINGS.notKept : STRINGS.kept(gate.toFixed(2));
       return `${STRINGS.expert(letter(e))} ${fixed(route.scores[patch], decimals)}, ${kept}`;

@@ -9,6 +9,7 @@
  * @typedef {import('./protocol.js').ModelDescription} ModelDescription
  * @typedef {import('./protocol.js').Prediction} Prediction
  * @typedef {import('./protocol.js').Timing} Timing
+ * @typedef {import('./protocol.js').WhatIf} WhatIf
  *
  * @typedef {object} Layout             web_describe, parsed: byte offsets, and constants of pmoe.h
  * @property {string} version
@@ -19,11 +20,13 @@
  * @property {{bytes: number, text: number}} error
  * @property {{bytes: number, first_ns: number, median_ns: number, low_ns: number, high_ns: number, samples: number,
  *   calls: number}} timing
+ * @property {{bytes: number, kept: number, off: number}} what_if
  * @property {{bytes: number, label: number, patch: number, digits: number}} truth
  *
  * @typedef {object} Model              a model opened in this instance; opaque to others
  * @property {number} handle
- * @property {number} run               working memory for one image
+ * @property {number} run               working memory for one image ...
+ * @property {string} routing           ... and of which what-if it is, as JSON
  * @property {ModelDescription} description
  * @property {boolean} golden
  *
@@ -291,12 +294,12 @@ export class Core {
                     this.#checked('pmoe_model_open', file, bytes.length, 0, modelAt);
                 });
                 const handle = this.#ints(modelAt, 1)[0];
-                this.#checked('pmoe_run_open', handle, 1, runAt);
+                this.#openRun(handle, 1, undefined, runAt);
                 const golden = this.#checkGolden(handle);
                 const description = JSON.parse(
                     this.#text((text, capacity) => this.#call('pmoe_model_describe', handle, text, capacity)),
                 );
-                return { handle, run: this.#ints(runAt, 1)[0], description, golden };
+                return { handle, run: this.#ints(runAt, 1)[0], routing: '{}', description, golden };
             } catch (error) {
                 if (!this.#dead) {
                     this.#call('pmoe_run_close', runAt);
@@ -317,6 +320,30 @@ export class Core {
                 throw error;
             }
             return this.#ints(checked, 1)[0] > 0;
+        });
+    }
+
+    /** @param {number} handle @param {number} batch @param {WhatIf|undefined} whatIf @param {number} runAt  gets the run */
+    #openRun(handle, batch, { kept = 0, off = [] } = {}, runAt) {
+        const layout = this.#layout.what_if;
+        this.#with([layout.bytes], 'a run', (whatIf) => {
+            const view = this.#view();
+            view.setInt32(whatIf + layout.kept, kept, true);
+            view.setBigUint64(whatIf + layout.off, off.reduce((bits, expert) => bits | (1n << BigInt(expert)), 0n), true);
+            this.#checked('pmoe_run_open_what_if', handle, batch, whatIf, runAt);
+        });
+    }
+
+    /** The model's run becomes one of this what-if; a failure leaves the earlier one.  @param {Model} model @param {WhatIf} [whatIf] */
+    #reroute(model, whatIf = {}) {
+        const routing = JSON.stringify(whatIf);
+        if (routing === model.routing) return;
+        this.#with([POINTER_BYTES, POINTER_BYTES], 'a run', (runAt, oldAt) => {
+            this.#openRun(model.handle, 1, whatIf, runAt);
+            this.#ints(oldAt, 1)[0] = model.run;
+            this.#call('pmoe_run_close', oldAt);
+            model.run = this.#ints(runAt, 1)[0];
+            model.routing = routing;
         });
     }
 
@@ -349,8 +376,9 @@ export class Core {
         });
     }
 
-    /** @param {Model} model @param {Uint8Array} pixels @returns {Prediction} */
-    predict(model, pixels) {
+    /** @param {Model} model @param {Uint8Array} pixels @param {WhatIf} [whatIf] @returns {Prediction} */
+    predict(model, pixels, whatIf) {
+        this.#reroute(model, whatIf);
         return this.#withImages(model, pixels, 1, (image) =>
             this.#with([4 * model.description.outputs], 'the outputs', (logits) => {
                 this.#useThreads(model.run);
@@ -370,7 +398,7 @@ export class Core {
         const { input, outputs } = model.description;
         const inputs = size * input.height * input.width * input.channels;
         return this.#with([POINTER_BYTES], 'a batch', (runAt) => {
-            this.#checked('pmoe_run_open', model.handle, size, runAt);
+            this.#openRun(model.handle, size, undefined, runAt);
             const run = this.#ints(runAt, 1)[0];
             /** @type {number[]} */
             const blocks = [];
@@ -422,9 +450,10 @@ export class Core {
     /**
      * Interleaved timing of one pass of each model.
      * @param {Model[]} models @param {Uint8Array} pixels @param {number} batch @param {number} budgetMs
+     * @param {(WhatIf|undefined)[]} whatIfs  one a model
      * @returns {Omit<Timing, 'model'>[]}
      */
-    time(models, pixels, batch, budgetMs) {
+    time(models, pixels, batch, budgetMs, whatIfs) {
         const layout = this.#layout.timing;
         const pointers = POINTER_BYTES * models.length;
         return this.#with([pointers, pointers, layout.bytes * models.length], 'timing', (runs, images, timings) => {
@@ -444,25 +473,25 @@ export class Core {
                     };
                 });
             };
-            return this.#withRuns(models, pixels, batch, runs, images, measure);
+            return this.#withRuns(models, pixels, batch, whatIfs, runs, images, measure);
         });
     }
 
     /**
      * Fill runs[i] and images[i] for each model, measure, and give all back.
      * @template T
-     * @param {Model[]} models @param {Uint8Array} pixels @param {number} batch
+     * @param {Model[]} models @param {Uint8Array} pixels @param {number} batch @param {(WhatIf|undefined)[]} whatIfs
      * @param {number} runs @param {number} images @param {() => T} measure @returns {T}
      */
-    #withRuns(models, pixels, batch, runs, images, measure, i = 0) {
+    #withRuns(models, pixels, batch, whatIfs, runs, images, measure, i = 0) {
         if (i === models.length) return measure();
         const runAt = runs + POINTER_BYTES * i;
         return this.#withImages(models[i], pixels, batch, (image) => {
             this.#ints(images, models.length)[i] = image;
-            this.#checked('pmoe_run_open', models[i].handle, batch, runAt);
+            this.#openRun(models[i].handle, batch, whatIfs[i], runAt);
             try {
                 this.#useThreads(this.#ints(runAt, 1)[0]);
-                return this.#withRuns(models, pixels, batch, runs, images, measure, i + 1);
+                return this.#withRuns(models, pixels, batch, whatIfs, runs, images, measure, i + 1);
             } finally {
                 if (!this.#dead) this.#call('pmoe_run_close', runAt);
             }

@@ -14,6 +14,7 @@
  * @typedef {import('./protocol.js').Prediction} Prediction
  * @typedef {import('./protocol.js').TimeResult} TimeResult
  * @typedef {import('./protocol.js').Truth} Truth
+ * @typedef {import('./protocol.js').WhatIf} WhatIf
  * @typedef {import('./core.js').Model} Model
  *
  * @typedef {object} Running            a variant at work
@@ -228,21 +229,22 @@ export class PmoeEngine {
         this.#drop(name);
     }
 
-    /** @param {string[]} names @param {Uint8Array} pixels @returns {Prediction[]} named as they were opened */
-    predict(names, pixels) {
+    /** @param {string[]} names @param {Uint8Array} pixels @param {Map<string, WhatIf>} [whatIfs] @returns {Prediction[]} named as they were opened */
+    predict(names, pixels, whatIfs) {
         const models = names.map((name) => this.#model(name));
         const { core } = this.#started();
-        return models.map((model, i) => ({ ...core.predict(model, pixels), model: names[i] }));
+        return models.map((model, i) => ({ ...core.predict(model, pixels, whatIfs?.get(names[i])), model: names[i] }));
     }
 
     /**
-     * @param {string[]} names @param {Uint8Array} pixels @param {{budgetMs?: number, batch?: number}} [options]
+     * @param {string[]} names @param {Uint8Array} pixels
+     * @param {{budgetMs?: number, batch?: number, whatIfs?: Map<string, WhatIf>}} [options]
      * @returns {TimeResult}
      */
-    time(names, pixels, { budgetMs = 400, batch = 1 } = {}) {
+    time(names, pixels, { budgetMs = 400, batch = 1, whatIfs } = {}) {
         const models = names.map((name) => this.#model(name));
         const { core } = this.#started();
-        const timings = core.time(models, pixels, batch, budgetMs);
+        const timings = core.time(models, pixels, batch, budgetMs, names.map((name) => whatIfs?.get(name)));
         return { clockStepUs: core.clockStepUs(), timings: timings.map((timing, i) => ({ model: names[i], ...timing })) };
     }
 

@@ -64,8 +64,13 @@
  * @typedef {object} PredictArgs
  * @property {string[]} models          names given at open
  * @property {Uint8Array} pixels        [height * width * channels], 0 to 255
+ * @property {Record<string, WhatIf>} [whatIf]  by name; a model without one is run as it was trained
  *
- * @typedef {object} Route
+ * @typedef {object} WhatIf             pmoe_what_if: the same weights, routed otherwise
+ * @property {number} [kept]            l; default 0: the model's own
+ * @property {number[]} [off]           experts that are switched off, from 0, below 64
+ *
+ * @typedef {object} Route              all empty of an expert that is off
  * @property {number[]} picks           patch indices, best first
  * @property {number[]} gates           G of each pick
  * @property {number[]} scores          routing value of every patch
@@ -83,12 +88,14 @@
  * @property {number[]} logits
  * @property {Route[]} [experts]        of a patch router; absent for a model without
  * @property {Mixing} [mixture]         of the first layer that sends a whole image to experts; absent for a model without
+ * @property {{kept: number, off: number[], multiply_adds: number}} [what_if]  if it was asked for: all of it, and the count
  *
  * @typedef {object} TimeArgs
  * @property {string[]} models
  * @property {Uint8Array} pixels
  * @property {number} [budgetMs]        default 400, at most 60000
  * @property {number} [batch]           images of one pass, the same one repeated; default 1, at most 256
+ * @property {Record<string, WhatIf>} [whatIf]  as for 'predict'
  *
  * @typedef {object} Timing             pmoe_timing, times of one forward pass (of `batch` images) in microseconds
  * @property {string} model

@@ -20,6 +20,8 @@ const MOST_BATCH = 256;
 const MOST_THREADS = 16;
 const MOST_BUDGET_MS = 60000;
 const BOARD_SETS = /** @type {const} */ (['mosaic', 'mosaic10', 'mosaic64']);
+const MOST_KEPT = 4096;
+const MOST_OFF = 64;
 
 // ---- Arguments ----
 
@@ -66,6 +68,20 @@ function modelNames(args) {
     return models.map((_, i) => string(models, String(i)));
 }
 
+/** @param {unknown} value @param {string} name @returns {Record<string, unknown>} */
+const object = (value, name) => (typeof value === 'object' && value && !Array.isArray(value) ? /** @type {any} */ (value) : refuse(name, 'an object', value));
+
+/** @param {any} args @returns {Map<string, import('./protocol.js').WhatIf>} */
+function whatIfs({ whatIf = {} }) {
+    return new Map(
+        Object.entries(object(whatIf, 'whatIf')).map(([name, given]) => {
+            const { kept = 0, off = [] } = object(given, name);
+            if (!Array.isArray(off) || off.length > MOST_OFF) return refuse('off', `at most ${MOST_OFF} experts`, off);
+            return [name, { kept: integer({ kept }, 'kept', 0, MOST_KEPT), off: off.map((_, i) => integer(off, String(i), 0, MOST_OFF - 1)) }];
+        }),
+    );
+}
+
 /** @template {string} T @param {any} args @param {string} name @param {readonly T[]} known @returns {T} */
 function oneOf(args, name, known) {
     const value = args[name];
@@ -104,13 +120,14 @@ const OPERATIONS = {
         return { result: {} };
     },
     predict(engine, args) {
-        return { result: engine.predict(modelNames(args), bytes(args, 'pixels', MODEL_CAP)) };
+        return { result: engine.predict(modelNames(args), bytes(args, 'pixels', MODEL_CAP), whatIfs(args)) };
     },
     time(engine, args) {
         const { budgetMs = 400, batch = 1 } = args;
         const options = {
             budgetMs: integer({ budgetMs }, 'budgetMs', 1, MOST_BUDGET_MS),
             batch: integer({ batch }, 'batch', 1, MOST_BATCH),
+            whatIfs: whatIfs(args),
         };
         return { result: engine.time(modelNames(args), bytes(args, 'pixels', MODEL_CAP), options) };
     },

@@ -6,7 +6,6 @@
  */
 import { CELL, cellCount, cellPixels, emptyCells, setCellPixels } from '../elements/board.js';
 import { find } from '../elements/dom.js';
-import '../elements/pad.js';
 import { STRINGS } from './strings.js';
 
 const FIRST_FILL = 2 ** 30; /* the first board of those that fill gaps: far from what shuffling chooses from */
@@ -142,7 +141,8 @@ export class Boards {
   }
 
   /** @param {number} cell */
-  #openPad(cell) {
+  async #openPad(cell) {
+    await import('../elements/pad.js'); /* main.js has it fetched ahead */
     if (!this.#host.ready()) return;
     const [pixels, origin, truth, note] = [cellPixels(this.pixels, cell), this.#origins[cell], this.#truth, this.#note];
     this.#beforeDrawing = () => {

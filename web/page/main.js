@@ -107,6 +107,7 @@ async function start(opening) {
   mixtures = await mixturesOf(opened.session, findSet(asked));
   session = opened.session;
   for (const tool of parts.tools) tool.disabled = false;
+  if (await wantsWhatIf(state)) delete opened.predictions; /* they are of the models as they were trained */
   if (asked !== state.set || seed !== state.seed || index !== state.index) return chooseSet(state); /* the address changed */
   showModels();
   const shown = input.load(opened);
@@ -214,16 +215,45 @@ function showRouted() {
   parts.mixtures.hidden = !mixtures;
   find(document, '#no-routes').hidden = Boolean(shown || mixtures);
   showChoice('models', all, shown?.id ?? '', (id) => {
-    state.model = id === all[0].id ? '' : id;
+    const before = state.l || state.off;
+    Object.assign(state, { model: id === all[0].id ? '' : id, l: 0, off: '' });
     remember();
     showRouted();
-    showRoutes();
+    if (before) changed();
+    else showRoutes();
   });
+  whatIf?.show();
   if (!shown) return;
   const { patches, experts, kept, input: picture } = running.model(shown.id);
   parts.routes.setModel({ experts, kept, high: patches.high, wide: patches.wide, height: picture.height, width: picture.width, channels: picture.channels });
   find(document, '#kept').textContent = String(kept);
   find(document, '#patches').textContent = String(patches.high * patches.wide);
+}
+
+/** @typedef {{l?: number, off?: string}} Otherwise  routing in a state */
+
+/** @type {import('./what-if.js').WhatIf|null} until the first answer stands, or the address asks for it */
+let whatIf = null;
+/** @type {Promise<void>|null} */
+let loadingWhatIf = null;
+
+/** Told if it fails; then all is run as it was trained, and it can be asked for again. */
+function loadWhatIf() {
+  loadingWhatIf ??= import('./what-if.js')
+    .then(({ WhatIf }) => WhatIf.open({ now: host.now, routed: () => session && routedModel(session), result: parts.result, tell, remember, changed }))
+    .then((opened) => void (whatIf = opened))
+    .catch((error) => {
+      loadingWhatIf = null;
+      tell(error);
+    });
+  return loadingWhatIf;
+}
+
+/** @param {Otherwise} asked  @returns {Promise<boolean>} whether it is another routing, which can now be shown */
+async function wantsWhatIf({ l, off }) {
+  if (!l && !off) return false;
+  await loadWhatIf();
+  return whatIf !== null;
 }
 
 /** What is shown was chosen again: it stays, whatever is still on its way. */
@@ -232,13 +262,14 @@ function stay() {
   input.show();
 }
 
-/** Its models are fetched, if they are not here; until then all stays as it is.  @param {Pick<import('./state.js').State, 'set'|'index'|'model'>} asked */
-async function chooseSet({ set: id, index, model }) {
+/** Its models are fetched, if they are not here; until then all stays as it is.  @param {Pick<import('./state.js').State, 'set'|'index'|'model'> & Otherwise} asked */
+async function chooseSet({ set: id, index, model, l = 0, off = '' }) {
   const mine = ++choosing;
-  if (!session) return void Object.assign(state, { set: id, index, model }); /* start() comes back to it */
+  if (!session) return void Object.assign(state, { set: id, index, model, l, off }); /* start() comes back to it */
   const next = await openSet(session, findSet(id), mine);
+  await wantsWhatIf({ l, off });
   if (mine !== choosing || !session) return;
-  Object.assign(state, { set: id, index, model });
+  Object.assign(state, { set: id, index, model, l, off });
   [input, mixtures] = next;
   timing?.abort(); /* its times are of other models */
   clearTimeout(restTimer);
@@ -393,12 +424,17 @@ async function answer(known) {
 
 function showAnswers() {
   parts.result.showPredictions(predictions);
+  if (session) whatIf?.answered(predictions);
   showRoutes();
   document.documentElement.dataset.state = predictions ? 'live' : 'empty';
   if (!predictions || document.documentElement.dataset.firstPredictionMs) return;
   performance.mark('pmoe-first-prediction');
   const { duration } = performance.measure('pmoe-to-first-prediction', 'pmoe-start', 'pmoe-first-prediction');
   document.documentElement.dataset.firstPredictionMs = duration.toFixed(1);
+  (window.requestIdleCallback ?? setTimeout)(() => {
+    loadWhatIf().then(() => session && whatIf?.show());
+    import('../elements/pad.js').catch(() => {}); /* whoever opens it asks again, and is told */
+  });
 }
 
 function showRoutes() {
@@ -439,11 +475,9 @@ function sentence() {
   );
   const routed = session && routedModel(session);
   const routes = (routed && predictions[set().models.indexOf(routed)].experts) ?? [];
-  const took =
-    routes.length <= FEW_EXPERTS
-      ? routes.map((route, e) => STRINGS.heardTook(letter(e), route.picks))
-      : [STRINGS.heardMost(routes.map((route, e) => STRINGS.heardPair(letter(e), route.picks[0])))];
-  return [...said, ...took, ...(mixtures?.heard(predictions) ?? [])].join(' ');
+  const took = routes.flatMap(({ picks }, e) => (picks.length ? [routes.length <= FEW_EXPERTS ? STRINGS.heardTook(letter(e), picks) : STRINGS.heardPair(letter(e), picks[0])] : []));
+  const listedTook = routes.length <= FEW_EXPERTS || !took.length ? took : [STRINGS.heardMost(took)];
+  return [whatIf?.spoken ?? '', ...said, ...listedTook, ...(mixtures?.heard(predictions) ?? [])].filter(Boolean).join(' ');
 }
 
 /** @param {string} text  once: the same sentence is not said again */
@@ -501,7 +535,8 @@ async function onAddress() {
   if (next.wasm !== state.wasm || next.threads !== state.threads) await chooseEngine(next);
   if (next.set !== state.set || !session) await chooseSet(next);
   else {
-    Object.assign(state, { index: next.index, model: next.model });
+    Object.assign(state, { index: next.index, model: next.model, l: next.l, off: next.off });
+    await wantsWhatIf(next);
     showRouted();
     await input.load();
   }

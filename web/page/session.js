@@ -98,6 +98,9 @@ export class Session {
   /** @type {StartResult} */
   started = { variant: 'scalar', demoted: [], version: '', checks: 0, wasmBytes: 0, threads: 1, oneThread: '' };
   samples = 0;
+  /** of models that are to be run otherwise than they were trained, by id
+   * @type {Record<string, import('../engine/protocol.js').WhatIf>} */
+  whatIf = {};
 
   /**
    * Start the worker, open the models, and have the board of `state`, if it names one, composed and answered.  All files are fetched at once, and every
@@ -189,12 +192,12 @@ export class Session {
 
   /** @param {InputSet} set  @param {Uint8Array} pixels  answers in the order of the set's models */
   predict(set, pixels) {
-    return this.#client.call('predict', { models: set.models.map((model) => model.id), pixels });
+    return this.#client.call('predict', { models: set.models.map((model) => model.id), pixels, whatIf: this.whatIf });
   }
 
   /** @param {InputSet} set  @param {Uint8Array} pixels  @param {AbortSignal} signal */
   time(set, pixels, signal) {
-    return this.#client.call('time', { models: set.models.map((model) => model.id), pixels, budgetMs: 250 }, { signal });
+    return this.#client.call('time', { models: set.models.map((model) => model.id), pixels, whatIf: this.whatIf, budgetMs: 250 }, { signal });
   }
 
   /** @param {InputSet} set  @param {number} seed  @param {number} index */

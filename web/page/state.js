@@ -9,10 +9,13 @@
  * @property {string} model   routed model shown; '' for the first one of the set
  * @property {number} seed
  * @property {number} index   of the board, or of the photograph in the sheet of samples
+ * @property {number} l       what if the experts of the model shown kept so many patches?  0: as many as it was trained with
+ * @property {string} off     what if these experts of it were off?  Letters, "A,C"
  */
 import { SETS, findSet } from './models.js';
 
 const LARGEST = 2 ** 31 - 1;
+const MOST_KEPT = 4096;
 
 /** @param {string[]} names */
 const oneOf = (names) => ({
@@ -36,6 +39,8 @@ const KEYS = {
   model: { ...oneOf(SETS.flatMap((set) => set.models.slice(1).map((model) => model.id))), initial: '' },
   seed: { ...upTo(LARGEST), initial: 1 },
   index: { ...upTo(LARGEST), initial: 0 },
+  l: { ...upTo(MOST_KEPT), initial: 0 },
+  off: { expected: 'letters of experts, as in A,C', read: (text) => (/^[A-Z]{1,2}(,[A-Z]{1,2}){0,63}$/.test(text) ? text : undefined), initial: '' },
 };
 
 /**
@@ -71,5 +76,5 @@ export function readState(hash) {
 /** @param {State} state  @returns {string} '' or '#...' with what differs from the defaults */
 export function writeState(state) {
   const pairs = Object.entries(state).filter(([key, value]) => value !== KEYS[key].initial);
-  return pairs.length ? `#${new URLSearchParams(pairs.map(([key, value]) => [key, String(value)]))}` : '';
+  return pairs.length ? `#${pairs.map(([key, value]) => `${key}=${value}`).join('&')}` : ''; /* no value has a letter that needs escaping */
 }

@@ -76,14 +76,16 @@ export const STRINGS = {
 
   /* what the experts took */
   expert: (/** @type {string} */ name) => `Expert ${name}`,
-  chip: (/** @type {string} */ name, /** @type {number[]} */ picks) => `Expert ${name}: ${patches(picks)}`,
+  chip: (/** @type {string} */ name, /** @type {number[]} */ picks) => `Expert ${name}: ${picks.length ? patches(picks) : STRINGS.off}`,
   patch: (/** @type {number} */ i) => `Patch ${i + 1}`,
   kept: (/** @type {string} */ gate) => `kept, gate ${gate}`,
   notKept: 'not kept',
+  off: 'off',
   scores: (/** @type {number} */ i) => `Patch ${i + 1} on each expert\u2019s scale of scores`,
+  allOff: 'All experts are off: what comes after them sees zeros.',
   noRouting: 'Nothing is routed while a patch is empty.',
   routesNote: (/** @type {number} */ experts, /** @type {number} */ kept, /** @type {number} */ n) =>
-    `${experts} experts; each keeps the ${kept} of ${n} patches with its highest scores.`,
+    `${experts} expert${experts === 1 ? '' : 's'}; each keeps the ${kept} of ${n} patches with its highest scores.`,
   hardGate: 'Every kept patch counts fully (gate 1).',
   softGate: 'The height of the fill is the gate: the weight of a patch among those its expert kept.',
   chipsName: 'Experts shown',
