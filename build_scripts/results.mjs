@@ -95,7 +95,7 @@ export function mergeRouting(kept, result) {
 }
 
 /** @param {string} _ @param {unknown} value */
-const rounded = (_, value) => (typeof value === 'number' ? Number(value.toPrecision(7)) : value);
+const rounded = (_, value) => (typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(7)) : value);
 
 /**
  * JSON with a line for each member down to `depth`, so that a difference between two results can be read.

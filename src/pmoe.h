@@ -411,9 +411,7 @@ typedef struct pmoe_recipe {
     uint64_t seed;
 } pmoe_recipe;
 
-/* The recipes of the committed weights, mosaic-cnn, mosaic-separate, mosaic-joint, mosaic10-cnn, mosaic10-pmoe,
- * board-deep-pmoe, board-cnn, cifar-wrn, cifar-head-dense, -soft, -sparse and -hard, and cifar-wrn-pmoe's, of which
- * there are none yet. */
+/* The recipes of the committed weights, and some of which there are none yet; weights/README.md says which. */
 int pmoe_recipe_count(void);
 const pmoe_recipe *pmoe_recipe_at(int index);
 const pmoe_recipe *pmoe_recipe_find(const char *name); /* NULL if there is none so named */

@@ -101,6 +101,23 @@ pageTest('a link to a photograph shows it; a sample that is chosen becomes the l
   await page.waitForSelector('.result[data-model="pmoe10"][data-class="3"]');
 });
 
+pageTest('a routed network shows its patches on the photograph, and is asked what if like on a board', { hash: '#set=cifar10&index=23' }, async (page) => {
+  await page.click('#sets [data-choice="vehicles"]');
+  for (const model of ['wrn-v', 'pmoe-v']) await untilAnswered(page, model);
+  assert.equal(new URL(page.url()).hash, '#set=vehicles');
+  assert.match(await textOf(page, '#status'), /^Sample 1 of 20 .* \u201cairplane\u201d\.$/);
+  assert.equal((await page.$$('.routes-cell')).length, 64);
+  const picks = await tablePicks(page);
+  assert.equal(picks.length, 4);
+  assert.deepEqual(picks.map((kept) => kept.length), [16, 16, 16, 16]);
+  await page.waitForSelector('pmoe-what-if input[type="range"][max="64"]');
+  await page.evaluate(() => (location.hash = '#set=vehicles&index=6&l=3&off=B'));
+  await untilText(page, '#status', (text) => text.startsWith('Sample 7 of 20'));
+  await page.waitForFunction(() => [...document.querySelectorAll('.routes-table tbody tr')].every((row, e) => (row.children[1].textContent.match(/\(/g)?.length ?? 0) === (e === 1 ? 0 : 3)));
+  await page.click('#sets [data-choice="heads"]');
+  await untilText(page, '#status', (text) => text.startsWith('Sample 1 of 50'));
+});
+
 test('an uploaded photograph gives the class and logits of the program, to the bit where the instructions are the same', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'pmoe-photo-'));
   const page = await chromium.browser.newPage();

@@ -201,7 +201,7 @@ function showModels() {
   const ofKind = SETS.filter((other) => other.kind === kind);
   showChoice('kinds', KINDS, kind, (id) => attempt(() => (id === kind ? stay() : chooseSet({ set: firstOf(id).id, index: 0, model: '' }))));
   showChoice('sets', ofKind.length > 1 ? ofKind : [], state.set, (id) =>
-    attempt(() => (id === state.set ? stay() : chooseSet({ set: findSet(id).id, index: state.index, model: '' }))),
+    attempt(() => (id === state.set ? stay() : chooseSet({ set: findSet(id).id, index: set().photos?.file === findSet(id).photos?.file ? state.index : 0, model: '' }))),
   );
   mixtures?.enter();
   showRouted();
@@ -222,12 +222,13 @@ function showRouted() {
     if (before) changed();
     else showRoutes();
   });
-  whatIf?.show();
-  if (!shown) return;
-  const { patches, experts, kept, input: picture } = running.model(shown.id);
-  parts.routes.setModel({ experts, kept, high: patches.high, wide: patches.wide, height: picture.height, width: picture.width, channels: picture.channels });
-  find(document, '#kept').textContent = String(kept);
-  find(document, '#patches').textContent = String(patches.high * patches.wide);
+  if (shown) {
+    const { patches, experts, kept, input: picture } = running.model(shown.id);
+    parts.routes.setModel({ experts, kept, high: patches.high, wide: patches.wide, height: picture.height, width: picture.width, channels: picture.channels });
+    find(document, '#kept').textContent = String(kept);
+    find(document, '#patches').textContent = String(patches.high * patches.wide);
+  }
+  whatIf?.show(); /* in the place that another shape has made anew */
 }
 
 /** @typedef {{l?: number, off?: string}} Otherwise  routing in a state */

@@ -19,8 +19,8 @@ export class Photos {
   #canvas = html('canvas', { role: 'img', tabindex: -1 });
   #caption = html('figcaption', { class: 'caption' });
   #note = '';
-  /** @type {Promise<Photo[]>|null} */
-  #samples = null;
+  /** @type {Map<string, Promise<Photo[]>>} of each sheet */
+  #samples = new Map();
 
   /** @param {import('./input.js').Host} host */
   constructor(host) {
@@ -87,19 +87,19 @@ export class Photos {
 
   /** The test images; asked for again if they did not come. */
   samples() {
-    this.#samples ??= this.#readSheet().catch((error) => {
-      this.#samples = null;
-      throw error;
-    });
-    return this.#samples;
+    const sheet = URLS.sheet(this.#host.now().set);
+    const reading = this.#samples.get(sheet) ?? this.#readSheet(sheet);
+    this.#samples.set(sheet, reading);
+    reading.catch(() => this.#samples.delete(sheet));
+    return reading;
   }
 
-  /** A column of the sheet is a class; each image goes the way of a visitor's picture. */
-  async #readSheet() {
+  /** A column of the sheet is a class; each image goes the way of a visitor's picture.  @param {string} from */
+  async #readSheet(from) {
     const { session, set } = this.#host.now();
     const side = this.#side();
     const { classes } = session.model(set.models[0].id);
-    const sheet = await readPicture(new Blob([await fetchFile(URLS.sheet(set))]));
+    const sheet = await readPicture(new Blob([await fetchFile(from)]));
     const wide = sheet.width / side;
     return Promise.all(
       Array.from({ length: wide * (sheet.height / side) }, async (_, index) => {
