@@ -148,6 +148,7 @@ static const pmoe_recipe recipes[] = {
      .set = PMOE_MOSAIC64,
      .stem = "16x4/4",
      .stages = "64,128/2,128x4/4",
+     .norm = 1,
      .pooling = "max",
      .bias = 1,
      .divisor = "n",

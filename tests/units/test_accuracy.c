@@ -116,7 +116,7 @@ static void check_counts(const char *layers, pmoe_set set)
     pmoe_allocator allocator = counting_allocator(&counting, -1);
     pmoe_digits *digits = open_digits(-1);
     pmoe_model *model = open_model(layers, &allocator);
-    struct accuracy_job job = {model, {digits, NULL}, set, 77, BOARDS};
+    struct accuracy_job job = {model, {.digits = digits}, set, 77, BOARDS};
     int32_t boards[10] = {0}, correct[10] = {0}, any[10] = {0}, places[10 * 3 * 4] = {0};
     struct accuracy plain = {.class_boards = boards, .class_correct = correct, .kept_by_any = any, .places = places};
     pmoe_run *run;
@@ -169,8 +169,8 @@ static void jobs_that_make_no_sense_are_refused(void **state)
     pmoe_allocator allocator = counting_allocator(&counting, -1);
     pmoe_digits *digits = open_digits(-1);
     pmoe_model *model = open_model(routed_two, &allocator);
-    struct accuracy_job jobs[] = {{model, {digits, NULL}, PMOE_MOSAIC10, 1, 10},
-                                  {model, {digits, NULL}, PMOE_MOSAIC, 1, 0}};
+    struct accuracy_job jobs[] = {{model, {.digits = digits}, PMOE_MOSAIC10, 1, 10},
+                                  {model, {.digits = digits}, PMOE_MOSAIC, 1, 0}};
     struct accuracy found;
     pmoe_error why;
     for (size_t i = 0; i < 2; i++)
@@ -178,7 +178,7 @@ static void jobs_that_make_no_sense_are_refused(void **state)
     pmoe_digits_close(&digits);
 
     digits = open_digits(7); /* no 0 and no 1: every board fails, and any number of threads says the same */
-    struct accuracy_job sevens = {model, {digits, NULL}, PMOE_MOSAIC, 1, BOARDS};
+    struct accuracy_job sevens = {model, {.digits = digits}, PMOE_MOSAIC, 1, BOARDS};
     pmoe_error first = {PMOE_OK, ""};
     assert_int_equal(accuracy_open(&sevens, NULL, &found, &first), PMOE_E_ARGUMENT);
     struct pool *pool;
@@ -199,7 +199,7 @@ static void refused_memory_is_an_error_and_leaks_nothing(void **state)
     pmoe_digits *digits = open_digits(-1);
     pmoe_model *model = open_model(routed_two, &allocator);
     int kept = counting.out;
-    struct accuracy_job job = {model, {digits, NULL}, PMOE_MOSAIC, 1, 10};
+    struct accuracy_job job = {model, {.digits = digits}, PMOE_MOSAIC, 1, 10};
     struct accuracy found;
     pmoe_error why;
     counting.refuse_at = counting.requests; /* the run's memory comes from the model's allocator */

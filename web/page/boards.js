@@ -142,7 +142,7 @@ export class Boards {
 
   /** @param {number} cell */
   async #openPad(cell) {
-    await import('../elements/pad.js'); /* main.js has it fetched ahead */
+    if (!customElements.get('pmoe-pad')) await import('../elements/pad.js'); /* main.js has it fetched ahead, as a rule */
     if (!this.#host.ready()) return;
     const [pixels, origin, truth, note] = [cellPixels(this.pixels, cell), this.#origins[cell], this.#truth, this.#note];
     this.#beforeDrawing = () => {

@@ -48,8 +48,11 @@ export const SETS = [
     id: 'mosaic64',
     kind: 'board',
     label: '0 to 9, 64 patches',
-    task: 'One patch is a true digit from 0 to 9, the others are digits with their quarters scrambled. The networks say which digit is the true one.',
-    models: [{ id: 'pmoe64', file: 'board-deep-pmoe.safetensors', label: 'pMoE' }],
+    task: 'One patch is a true digit from 0 to 9, the others are digits with their quarters scrambled. The networks say which digit is the true one; after as many boards the CNN is right on 52 of 100, the pMoE on 98.',
+    models: [
+      { id: 'cnn64', file: 'board-cnn.safetensors', label: 'CNN' },
+      { id: 'pmoe64', file: 'board-deep-pmoe.safetensors', label: 'pMoE' },
+    ],
   },
   {
     id: 'cifar10',
