@@ -121,7 +121,7 @@ test('values are checked against the tables', () => {
     }
     refuse([...model, '--seed', '9007199254740993'], /--seed: expected a whole number/);
     refuse([...model, '--threads', '257'], /--threads: expected a whole number from 0 to 256/);
-    refuse([...model, '--set', 'mosaic1'], /--set: expected mosaic, mosaic10, mosaic64, cifar10, noise or vehicles, found "mosaic1"; did you mean/);
+    refuse([...model, '--set', 'mosaic1'], /--set: expected mosaic, mosaic10, mosaic64, cifar10, noise, vehicles, celeba, celeba-hair or celeba-glasses, found "mosaic1"; did you mean/);
     refuse([...model, '--isa', 'avx3'], /--isa: expected one that this build and this CPU have \(best, scalar/);
     refuse([...model, 'extra'], /expected options only, found "extra" too/);
     for (const bad of ['1,,2', '1,', ',', '0', '1,4097', '1;2', Array(40).fill(1).join()]) {
