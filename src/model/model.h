@@ -79,7 +79,7 @@ void norm_affine(const float *gamma, const float *beta, const float *mean, const
 struct safetensors;
 PMOE_MUST_USE pmoe_status model_load_weights(pmoe_model *model, const struct safetensors *view, pmoe_error *error);
 
-/* What experts make of a patch of zeros, for groups that need it; after their weights (forward.c). */
+/* What experts make of a patch of zeros, for groups that need it; after their weights (experts.c). */
 PMOE_MUST_USE pmoe_status model_find_constants(pmoe_model *model, pmoe_error *error);
 
 /* ---- A run, as training sees it ---- */

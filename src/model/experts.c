@@ -1,0 +1,295 @@
+/* Routed layers: scores, top-l and gates, and the experts on what they keep. */
+#include "forward.h"
+
+#include "../base/error.h"
+#include "../route/route.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- Scores, top-l and gates ---- */
+
+/* Scores come from the kernel by patch, [n][k]; everyone after wants them by expert. */
+void forward_router(pmoe_run *run, int32_t at)
+{
+    const struct layer *layer = &run->model->graph.layer[at];
+    int32_t patches = layer->patches, on = run->model->plan[at].outs;
+    if (!on)
+        return;
+    int32_t rows = run_patch_rows(run, at, run->rows);
+    forward_matrix(run, at, run->rows, rows, run->by_patch);
+    const float *from = run->by_patch;
+    float *scores = run_scores(run, at);
+    for (int32_t b = 0; b < run->now; b++, from += (size_t)on * (size_t)patches) {
+        const float *of_expert = from;
+        for (int32_t s = 0; s < layer->experts; s++, scores += patches) {
+            if (what_if_is_off(&run->what_if, s))
+                continue;
+            for (int32_t j = 0; j < patches; j++)
+                scores[j] = of_expert[j * on];
+            of_expert++;
+        }
+    }
+}
+
+/* Paper 2's code: minus the mean, over the unbiased deviation + 1e-5. */
+void run_standardise(float *scores, int32_t experts)
+{
+    float mean = 0, squares = 0;
+    for (int32_t e = 0; e < experts; e++)
+        mean += scores[e];
+    mean /= (float)experts;
+    for (int32_t e = 0; e < experts; e++)
+        squares += (scores[e] - mean) * (scores[e] - mean);
+    float deviation = sqrtf(squares / (float)(experts - 1)) + 1e-5f;
+    for (int32_t e = 0; e < experts; e++)
+        scores[e] = (scores[e] - mean) / deviation;
+}
+
+void run_sample_scores(const pmoe_run *run, int32_t router, const float *const *x, int32_t rows, float *scores)
+{
+    forward_matrix(run, router, x, rows, scores);
+}
+
+void forward_sample_router(pmoe_run *run, int32_t at)
+{
+    if (run->score) {
+        run->score(run->training, at);
+        return;
+    }
+    const struct layer *layer = &run->model->graph.layer[at];
+    float *scores = run_scores(run, at);
+    run_sample_scores(run, at, run_whole_inputs(run, at, run->now), run->now, scores);
+    for (int32_t b = 0; layer->normalise && b < run->now; b++)
+        run_standardise(scores + (size_t)b * (size_t)layer->experts, layer->experts);
+    what_if_rank_last(run, scores, layer->experts);
+}
+
+/* One list of n scores an expert of a group, one an image of a mixture; neighbours that are on go together. */
+void run_route(pmoe_run *run, int32_t group)
+{
+    const struct layer *layer = &run->model->graph.layer[group];
+    int is_group = layer->type == LAYER_EXPERT_GROUP;
+    int32_t lists = run->now * (is_group ? layer->experts : 1), n = is_group ? layer->patches : layer->experts;
+    const size_t kept = (size_t)layer->kept;
+    const float *scores = run_scores(run, layer->router);
+    int32_t *picks = run_picks(run, group, 0);
+    for (int32_t first = 0, end; first < lists; first = end + 1) {
+        end = is_group ? what_if_stretch(&run->what_if, layer->experts, first, lists) : lists;
+        for (int32_t i = first; i < end; i++)
+            route_top(scores + (size_t)i * (size_t)n, n, layer->kept, picks + (size_t)i * kept);
+        const size_t at = (size_t)first * kept;
+        route_gates(layer->gate, scores + (size_t)first * (size_t)n, end - first, n, picks + at, layer->kept,
+                    run_gates(run, group) + at);
+    }
+}
+
+/* ---- Experts ---- */
+
+int32_t run_feeds_zeros(const pmoe_run *run, int32_t group)
+{
+    return run->zeros && group_has_zeros(&run->model->graph, group);
+}
+
+/* All that an expert of a group is given. */
+static int32_t give_patches(pmoe_run *run, int32_t group)
+{
+    int32_t images = run_kept_rows(run, group, run->expert, run->all_given);
+    if (run_feeds_zeros(run, group))
+        run->all_given[images++] = run->zeros;
+    return images;
+}
+
+/* What the expert was given becomes maps or vectors one behind the other, times their gates where those are on inputs.
+ */
+static void copy_given(pmoe_run *run, int32_t group, int32_t first, int32_t images)
+{
+    const struct layer *layer = &run->model->graph.layer[group];
+    struct shape in = graph_input_shape(&run->model->graph, group);
+    int32_t high = layer->type == LAYER_EXPERT_GROUP ? layer->patch : 1, run_floats = high * in.c, row = in.b * in.c;
+    float *to = run->copies;
+    for (int32_t i = 0; i < images; i++) {
+        const float *from = run->given[i];
+        float gate = 1;
+        if (layer->gate_place == GATE_ON_INPUT && from != run->zeros) {
+            int32_t list = (first + i) / layer->kept * layer->experts + run->expert;
+            gate = run_gates(run, group)[list * layer->kept + (first + i) % layer->kept];
+        }
+        run->given[i] = to;
+        for (int32_t y = 0; y < high; y++, from += row, to += run_floats)
+            for (int32_t x = 0; x < run_floats; x++)
+                to[x] = gate * from[x];
+    }
+}
+
+/* Images first .. first + images - 1 of those given pass the whole stack, while what lies between its layers is hot. */
+static void forward_stack(pmoe_run *run, int32_t group, int32_t first, int32_t images)
+{
+    run->given = run->all_given + first;
+    if (run->model->plan[group].copies)
+        copy_given(run, group, first, images);
+    for (int32_t i = group + 1; i <= graph_stack_end(&run->model->graph, group); i++)
+        forward_whole(run, i, images);
+}
+
+static void group_experts(pmoe_run *run, int32_t at)
+{
+    const struct layer *layer = &run->model->graph.layer[at];
+    int32_t most = run_stack_images(run, at);
+    for (run->expert = 0; run->expert < layer->experts; run->expert++) {
+        if (what_if_is_off(&run->what_if, run->expert))
+            continue;
+        int32_t images = give_patches(run, at);
+        for (int32_t first = 0; first < images; first += most) {
+            run->expert_row = run->expert * images + first;
+            forward_stack(run, at, first, images - first < most ? images - first : most);
+        }
+    }
+    run->expert = run->expert_row = 0;
+}
+
+/* Eq. 1's sum over J_s with its gates, dropped patches included where they are zeros to the experts. */
+void forward_group_pool(pmoe_run *run, int32_t at)
+{
+    const struct kernels *kernels = run->model->kernels;
+    const struct layer *layer = &run->model->graph.layer[at], *group = &run->model->graph.layer[layer->input];
+    struct shape in = group->shape;
+    float scale = 1.0f / (float)pool_divisor_value(&run->model->graph, at);
+    float dropped = (float)(group->patches - group->kept) * scale;
+    const int32_t fed = run_feeds_zeros(run, layer->input);
+    const float *constants = run->model->plan[layer->input].constant;
+    const float *from = run_input(run, at), *gates = run_gates(run, layer->input);
+    float *out = run_output(run, at);
+    for (int32_t s = 0; s < in.a; s++, from += fed * in.c) {
+        const float *constant = fed         ? from + run->now * in.b * in.c
+                                : constants ? constants + (size_t)s * (size_t)in.c
+                                            : NULL;
+        for (int32_t b = 0; b < run->now; b++, from += in.b * in.c) {
+            size_t of_image = (size_t)b * (size_t)in.a + (size_t)s;
+            float *to = out + of_image * (size_t)in.c;
+            if (what_if_is_off(&run->what_if, s)) {
+                memset(to, 0, (size_t)in.c * sizeof *to);
+                continue;
+            }
+            kernels->gated_sum(to, from, group->gate_place == GATE_ON_OUTPUT ? gates + of_image * (size_t)in.b : NULL,
+                               scale, in.b, in.c);
+            if (constant)
+                kernels->axpy(to, dropped, constant, (size_t)in.c);
+        }
+    }
+}
+
+/* Images by expert, not experts by image: each expert's weights are read once for all images that keep it. */
+static int32_t gather_kept(pmoe_run *run, int32_t at)
+{
+    const struct layer *layer = &run->model->graph.layer[at];
+    const int32_t *picks = run_picks(run, at, 0);
+    const float *values = run_input(run, at);
+    size_t step = run_input_floats(run, at);
+    int32_t images = 0;
+    for (int32_t b = 0; b < run->now; b++, values += step)
+        for (int32_t j = 0; j < layer->kept; j++, picks++)
+            if (*picks == run->expert) {
+                run->all_given[images] = values;
+                run->from[images++] = b * layer->kept + j;
+            }
+    return images;
+}
+
+/* Add the gated outputs of the images that just passed the expert under way to theirs. */
+static void add_gated(pmoe_run *run, int32_t at, int32_t first, int32_t images)
+{
+    const struct layer *layer = &run->model->graph.layer[at];
+    size_t outs = (size_t)layer->shape.c;
+    const float *made = run_output(run, graph_stack_end(&run->model->graph, at)), *gates = run_gates(run, at);
+    for (int32_t i = first; i < first + images; i++, made += outs)
+        run->model->kernels->axpy(run_output(run, at) + (size_t)(run->from[i] / layer->kept) * outs,
+                                  gates[run->from[i]], made, outs);
+}
+
+static void mixture_experts(pmoe_run *run, int32_t at)
+{
+    const struct layer *layer = &run->model->graph.layer[at];
+    int32_t most = run_stack_images(run, at);
+    memset(run_output(run, at), 0, (size_t)run->now * (size_t)layer->shape.c * sizeof(float));
+    for (run->expert = 0; run->expert < layer->experts; run->expert++) {
+        int32_t images = gather_kept(run, at);
+        for (int32_t first = 0; first < images; first += most) {
+            int32_t now = images - first < most ? images - first : most;
+            forward_stack(run, at, first, now);
+            add_gated(run, at, first, now);
+        }
+    }
+    run->expert = 0;
+}
+
+void run_gather(pmoe_run *run, int32_t group)
+{
+    for (run->expert = 0; run->expert < run->model->graph.layer[group].experts; run->expert++)
+        if (run->model->graph.layer[group].type != LAYER_EXPERT_GROUP)
+            gather_kept(run, group);
+        else if (!what_if_is_off(&run->what_if, run->expert))
+            run_kept_rows(run, group, run->expert, run->all_given);
+    run->expert = 0;
+}
+
+int32_t run_stack(pmoe_run *run, int32_t group, int32_t expert)
+{
+    int is_group = run->model->graph.layer[group].type == LAYER_EXPERT_GROUP;
+    run->expert = expert;
+    int32_t images = is_group ? give_patches(run, group) : gather_kept(run, group);
+    run->expert_row = is_group ? expert * images : 0;
+    if (images)
+        forward_stack(run, group, 0, images);
+    return images;
+}
+
+void run_experts(pmoe_run *run, int32_t group)
+{
+    if (run->model->graph.layer[group].type == LAYER_EXPERT_GROUP)
+        group_experts(run, group);
+    else
+        mixture_experts(run, group);
+}
+
+/* ---- Constants ---- */
+
+static void find_constant(pmoe_run *run, int32_t at, const float *zeros)
+{
+    const struct layer *layer = &run->model->graph.layer[at];
+    float *constant = run->model->plan[at].constant;
+    run->now = 1;
+    run->first = 0;
+    for (run->expert = 0; run->expert < layer->experts; run->expert++, constant += layer->shape.c) {
+        run->expert_row = 0;
+        run->all_given[0] = zeros;
+        forward_stack(run, at, 0, 1);
+        memcpy(constant, run_output(run, at), (size_t)layer->shape.c * sizeof *constant);
+    }
+    run->expert = 0;
+}
+
+pmoe_status model_find_constants(pmoe_model *model, pmoe_error *error)
+{
+    for (int32_t i = 0; i < model->graph.layers; i++) {
+        if (!model->plan[i].constant)
+            continue;
+        pmoe_run *run;
+        TRY(pmoe_run_open(model, 1, &run, error));
+        size_t bytes = run_input_floats(run, i) * sizeof(float);
+        float *zeros = allocator_take(&model->allocator, bytes);
+        pmoe_status status = PMOE_OK;
+        if (zeros) {
+            memset(zeros, 0, bytes);
+            memset(run_gates(run, i), 0, layer_kept(&model->graph.layer[i]) * sizeof(float));
+            find_constant(run, i, zeros);
+        } else {
+            status =
+                fail(error, PMOE_E_MEMORY, "model \"%s\": no scratch memory (%zu bytes)", model->graph.name, bytes);
+        }
+        allocator_give(&model->allocator, zeros);
+        pmoe_run_close(&run);
+        TRY(status);
+    }
+    return PMOE_OK;
+}
