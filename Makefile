@@ -54,13 +54,17 @@ HOSTED    := -D_POSIX_C_SOURCE=200809L -DPMOE_BUILD='"$(BUILD_ID)"'
 ISA_scalar  := -fno-tree-vectorize -fno-tree-slp-vectorize
 ISA_avx2    := -mavx2 -mfma
 ISA_avx512  := -mavx512f -mavx512vl -mavx512dq -mavx512bw
+ISA_avx512vnni := $(ISA_avx512) -mavx512vnni
 ISA_neon    :=
 ISA_simd128 := -msimd128
 ISA_relaxed := -msimd128 -mrelaxed-simd
 
-ISAS_x86_64  := scalar avx2 avx512
+ISAS_x86_64  := scalar avx2 avx512 avx512vnni
 ISAS_aarch64 := scalar neon
 MACHINE      := $(shell uname -m)
+
+# Sets that have few kernels of their own, the others being another set's; all others have all.
+TMPL_C_avx512vnni := src/kernels/conv_int8_tmpl.c src/kernels/table_tmpl.c
 
 CC_native      := gcc
 FLAGS_native   := -O3 $(HOSTED)
@@ -99,7 +103,8 @@ $(HEADERS): /usr/include/jsmn.h
 # $(call HOST,config): objects, library, program and unit tests of one configuration
 define HOST
 OBJ_$(1) := $$(LIB_C:%.c=build/$(1)/%.o) \
-            $$(foreach isa,$$(ISAS_$(1)),$$(TMPL_C:src/kernels/%_tmpl.c=build/$(1)/kernels/$$(isa)/%.o))
+            $$(foreach isa,$$(ISAS_$(1)),$$(patsubst src/kernels/%_tmpl.c,build/$(1)/kernels/$$(isa)/%.o,\
+                                                     $$(or $$(TMPL_C_$$(isa)),$$(TMPL_C))))
 
 build/$(1)/%.o: %.c $$(HEADERS) Makefile
 	@mkdir -p $$(@D)

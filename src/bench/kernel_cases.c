@@ -4,6 +4,7 @@
 #include "../base/error.h"
 #include "../base/memory.h"
 #include "../base/random.h"
+#include "../kernels/int8.h"
 #include "../kernels/pack.h"
 #include "../model/model.h"
 #include "timing.h"
@@ -81,6 +82,7 @@ const char *conv_algorithm_name(enum conv_algorithm algorithm)
     case CONV_DIRECT: return "direct";
     case CONV_WINOGRAD_2: return "winograd_2";
     case CONV_WINOGRAD_4: return "winograd_4";
+    case CONV_INT8: return "int8";
     }
     return "unknown";
 }
@@ -89,10 +91,12 @@ int32_t kernel_ways(const struct kernel_case *one, const struct kernels *kernels
 {
     int32_t count = 1;
     ways[0] = (struct kernel_way){kernels, one->conv.algorithm};
-    if (!one->is_conv || one->conv.kernel != 3 || one->conv.stride != 1)
+    if (!one->is_conv)
         return count;
-    for (int32_t a = CONV_DIRECT; a <= CONV_WINOGRAD_4; a++)
-        if (a != (int32_t)one->conv.algorithm)
+    const int winograd = one->conv.kernel == 3 && one->conv.stride == 1;
+    for (int32_t a = CONV_DIRECT; a <= CONV_INT8; a++)
+        if (a != (int32_t)one->conv.algorithm &&
+            (winograd || a == CONV_DIRECT || (a == CONV_INT8 && int8_fits(&one->conv))))
             ways[count++] = (struct kernel_way){kernels, (enum conv_algorithm)a};
     return count;
 }
@@ -164,6 +168,8 @@ static void place_call(struct kernel_buffers *buffers, int32_t index, const stru
     size_t panels = one->is_conv ? 0 : packed_count(way->kernels, one->shape, one->outs), scratch = 0, table = 0;
     if (one->is_conv) {
         conv.algorithm = way->algorithm;
+        if (way->algorithm == CONV_INT8)
+            int8_use(way->kernels, &conv, -1, 1);
         panels = conv_packed_count(way->kernels, &conv);
         scratch = conv_scratch_count(way->kernels, &conv, 1);
         table = conv_table_count(&conv);

@@ -34,8 +34,9 @@ struct kernel_way {
     enum conv_algorithm algorithm; /* of convolutions */
 };
 
-/* The ways there are on one instruction set, the model's own first; returns how many, at most KERNEL_WAYS. */
-enum { KERNEL_WAYS = 3 };
+/* The ways there are on one instruction set, the model's own first and eight bits last; returns how many, at most
+ * KERNEL_WAYS. */
+enum { KERNEL_WAYS = 4 };
 int32_t kernel_ways(const struct kernel_case *one, const struct kernels *kernels, struct kernel_way ways[KERNEL_WAYS]);
 const char *conv_algorithm_name(enum conv_algorithm algorithm);
 

@@ -113,13 +113,13 @@ int check_take_outputs(struct check *c, size_t count, struct outputs *outputs)
     return 1;
 }
 
-static pmoe_status wrong(const struct check *c, ptrdiff_t index, const char *what, double got, double want)
+pmoe_status check_wrong(const struct check *c, ptrdiff_t index, const char *what, double got, double want)
 {
     char dims[96];
     const int32_t *of = c->dims.of;
     snprintf(dims, sizeof dims, c->dims.form, (int)of[0], (int)of[1], (int)of[2], (int)of[3], (int)of[4], (int)of[5]);
     return fail(c->error, PMOE_E_CHECKSUM,
-                "kernel %s of %s, %s: float %td %s: found %.9g, expected %.9g (seed %llu, round %d, shape %d)",
+                "kernel %s of %s, %s: value %td %s: found %.9g, expected %.9g (seed %llu, round %d, shape %d)",
                 c->kernel, c->tables[0]->name, dims, index, what, got, want, (unsigned long long)c->seed, (int)c->round,
                 (int)c->number);
 }
@@ -130,13 +130,13 @@ pmoe_status check_verify(struct check *c, struct outputs *outputs, size_t index,
     float got = *at;
     int good = isnan(want.value) ? isnan(got) : fabs(got - want.value) <= roundings * FLT_EPSILON * want.magnitude;
     if (!good)
-        return wrong(c, (ptrdiff_t)index, "is out of bounds", got, want.value);
+        return check_wrong(c, (ptrdiff_t)index, "is out of bounds", got, want.value);
     poison(at, 1);
     if (c->tables[1]) {
         float *other = outputs->of[1].at + index;
         float twin = *other;
         if (memcmp(&got, &twin, sizeof got) != 0 && !(isnan(got) && isnan(twin)))
-            return wrong(c, (ptrdiff_t)index, "differs from its twin's bits", got, twin);
+            return check_wrong(c, (ptrdiff_t)index, "differs from its twin's bits", got, twin);
         poison(other, 1);
     }
     return PMOE_OK;
@@ -147,7 +147,7 @@ pmoe_status check_untouched(struct check *c, const struct outputs *outputs)
     const struct array *array = &outputs->of[0];
     for (size_t i = 0; i < array->all_count; i++)
         if (!is_poison(array->all + i))
-            return wrong(c, array->all + i - array->at, "was written and is no output", array->all[i], NAN);
+            return check_wrong(c, array->all + i - array->at, "was written and is no output", array->all[i], NAN);
     return PMOE_OK;
 }
 
@@ -175,6 +175,8 @@ enum {
     brief_norm_squares = 20,
     brief_norm_sums = 20,
     brief_norm_gradient = 20,
+    brief_quantise = 20,
+    brief_conv_int8 = CHECK_HEIGHTS * 7,
 };
 
 /* A kernel in the list without a check_ function and a brief_ count above does not compile. */

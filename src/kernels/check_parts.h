@@ -17,7 +17,7 @@ enum {
     CHECK_HEIGHTS = 16, /* positions 0 .. 15 of a convolution: every height of a tile, and more */
     BRIEF_HEIGHTS = 8,  /* tiles 0 .. 7 of a Winograd product: the same */
     BRIEF_WIDTHS = 6,   /* of rows of channels: around one vector and two */
-    CHECK_BLOCKS = 16,  /* of memory at most, for one shape */
+    CHECK_BLOCKS = 32,  /* of memory at most, for one shape */
 };
 
 /* What a shape is, printed only if it fails: a page's start has no time for printf. */
@@ -66,6 +66,9 @@ pmoe_status check_no_memory(struct check *c);
 void check_fill(struct check *c, float *at, size_t count);
 /* One shape in eight has a NaN in this array. */
 void check_plant_nan(struct check *c, float *at, size_t count);
+
+/* The error of value `index`, which is or has what it should not. */
+pmoe_status check_wrong(const struct check *c, ptrdiff_t index, const char *what, double got, double want);
 
 /* Is this output what the oracle wants, within that many roundings, and its twin's bits?  Once each. */
 pmoe_status check_verify(struct check *c, struct outputs *outputs, size_t index, struct ref want, double roundings);

@@ -8,6 +8,8 @@
 #include "conv.h"
 
 #include "../base/memory.h"
+#include "conv_direct.h"
+#include "int8.h"
 #include "pack.h"
 #include "split.h"
 #include "winograd.h"
@@ -74,6 +76,8 @@ static struct inside inside_of(const struct conv *conv)
 /* A table by taps, and behind it one by rows of taps if there are outputs inside. */
 size_t conv_table_count(const struct conv *conv)
 {
+    if (conv->algorithm == CONV_INT8)
+        return int8_table_count(conv);
     if (conv->algorithm != CONV_DIRECT)
         return winograd_table_count(conv);
     size_t count;
@@ -100,6 +104,10 @@ static int32_t *fill_taps(const struct conv *conv, int32_t pixels, int32_t *tabl
 
 void conv_fill_table(const struct conv *conv, int32_t *table)
 {
+    if (conv->algorithm == CONV_INT8) {
+        int8_fill_table(conv, table);
+        return;
+    }
     if (conv->algorithm != CONV_DIRECT) {
         winograd_fill_table(conv, table);
         return;
@@ -111,8 +119,7 @@ void conv_fill_table(const struct conv *conv, int32_t *table)
 
 /* ---- Weights ---- */
 
-/* What lies outside of a tap, the longest. */
-static int32_t zeros_count(const struct conv *conv)
+int32_t direct_outside_count(const struct conv *conv)
 {
     return inside_of(conv).end ? conv->channels * conv->kernel : tap_channels(conv);
 }
@@ -120,6 +127,8 @@ static int32_t zeros_count(const struct conv *conv)
 /* The panels, then the zeros that lie outside. */
 size_t conv_packed_count(const struct kernels *kernels, const struct conv *conv)
 {
+    if (conv->algorithm == CONV_INT8)
+        return int8_packed_count(kernels, conv);
     if (conv->algorithm != CONV_DIRECT)
         return winograd_packed_count(kernels, conv);
     size_t floats, panels, count;
@@ -127,27 +136,33 @@ size_t conv_packed_count(const struct kernels *kernels, const struct conv *conv)
         !size_mul(floats, (size_t)conv->channels, &floats))
         return SIZE_MAX;
     panels = conv_panels_count(kernels, floats, conv->outs);
-    return panels != SIZE_MAX && size_add(panels, (size_t)zeros_count(conv), &count) ? count : SIZE_MAX;
+    return panels != SIZE_MAX && size_add(panels, (size_t)direct_outside_count(conv), &count) ? count : SIZE_MAX;
 }
 
 static size_t panels_count(const struct kernels *kernels, const struct conv *conv)
 {
-    return conv_packed_count(kernels, conv) - (size_t)zeros_count(conv);
+    return conv_packed_count(kernels, conv) - (size_t)direct_outside_count(conv);
 }
 
 void conv_pack(const struct kernels *kernels, const struct conv *conv, const float *w, float *panels)
 {
+    if (conv->algorithm == CONV_INT8) {
+        int8_pack(kernels, conv, w, panels);
+        return;
+    }
     if (conv->algorithm != CONV_DIRECT) {
         winograd_pack(kernels, conv, w, panels);
         return;
     }
     size_t floats = (size_t)conv->kernel * (size_t)conv->kernel * (size_t)conv->channels;
     conv_pack_panels(kernels, floats, conv->outs, w, panels);
-    memset(panels + panels_count(kernels, conv), 0, (size_t)zeros_count(conv) * sizeof *panels);
+    memset(panels + panels_count(kernels, conv), 0, (size_t)direct_outside_count(conv) * sizeof *panels);
 }
 
 size_t conv_scratch_count(const struct kernels *kernels, const struct conv *conv, int32_t threads)
 {
+    if (conv->algorithm == CONV_INT8)
+        return int8_scratch_count(kernels, conv);
     return conv->algorithm == CONV_DIRECT ? 0 : winograd_scratch_count(kernels, conv, threads);
 }
 
@@ -174,13 +189,12 @@ struct conv_shape conv_direct_shape(const struct conv *conv, const int32_t *tabl
                                .y_image = (ptrdiff_t)pixels * conv->outs};
 }
 
-struct direct {
-    const struct kernels *kernels;
-    const struct conv_call *call;
-    struct conv_shape shape;
+/* A direct run, cut. */
+struct cut {
+    const struct direct *direct;
     struct inside inside;
-    int32_t first_image, positions; /* of this part of the images */
-    int32_t parts, blocks;          /* tasks are parts of the positions, or blocks of the outputs' panels */
+    int32_t positions;     /* of all images */
+    int32_t parts, blocks; /* tasks are parts of the positions, or blocks of the outputs' panels */
 };
 
 /* The same by rows of taps. */
@@ -192,20 +206,18 @@ static struct conv_shape by_rows(const struct conv *conv, struct conv_shape shap
     return shape;
 }
 
-/* Positions first .. end - 1 of some of the outputs, whose weights, bias and so on `to` points to.  Those inside of a
- * row are a call, and so are those from there to the inside of the next row. */
-static void run_direct(const struct direct *direct, const struct conv_call *to, const struct conv_shape *shape,
-                       int32_t first, int32_t end)
+/* Positions first .. end - 1 of shape->outs outputs from `out` on.  Those inside of a row are a call, and so are those
+ * from there to the inside of the next row. */
+static void run_part(const struct cut *cut, const struct conv_shape *shape, int32_t out, int32_t first, int32_t end)
 {
-    const struct inside inside = direct->inside;
-    const struct conv_shape rows = by_rows(direct->call->conv, *shape);
-    const int32_t wide = direct->call->conv->out_wide;
+    const struct inside inside = cut->inside;
+    const struct conv_shape rows = by_rows(cut->direct->conv, *shape);
+    const int32_t wide = cut->direct->conv->out_wide;
     while (first < end) {
         const int32_t x = first % wide, is_inside = x >= inside.first && x < inside.end;
         int32_t next = first - x + (is_inside ? inside.end : x < inside.first ? inside.first : wide + inside.first);
         next = !inside.end || next > end ? end : next;
-        direct->kernels->conv_forward(to->y, to->x, first, next - first, is_inside ? &rows : shape, to->panels,
-                                      to->bias, to->add, to->relu);
+        cut->direct->part(cut->direct, is_inside ? &rows : shape, out, first, next - first);
         first = next;
     }
 }
@@ -213,57 +225,80 @@ static void run_direct(const struct direct *direct, const struct conv_call *to, 
 static void direct_task(void *context, int32_t index, int32_t worker)
 {
     (void)worker;
-    const struct direct *direct = context;
-    const struct conv_call *call = direct->call;
+    const struct cut *cut = context;
+    const struct direct *direct = cut->direct;
     struct conv_shape shape = direct->shape;
-    const int32_t part = index / direct->blocks, block = index % direct->blocks;
-    const int32_t first = (int32_t)part_begin(direct->positions, direct->parts, part);
-    const int32_t end = (int32_t)part_begin(direct->positions, direct->parts, part + 1);
+    const int32_t part = index / cut->blocks, block = index % cut->blocks;
     int32_t out;
-    shape.outs = conv_block(direct->kernels, direct->kernels->conv_vecs, shape.outs, direct->blocks, block, &out);
-    const ptrdiff_t y = direct->first_image * shape.y_image + out;
-    const ptrdiff_t w = (ptrdiff_t)shape.taps * shape.channels * out;
-    const struct conv_call to = {.x = call->x + direct->first_image,
-                                 .panels = call->panels + w,
-                                 .bias = call->bias ? call->bias + out : NULL,
-                                 .add = call->add ? call->add + y : NULL,
-                                 .relu = call->relu,
-                                 .y = call->y + y};
-    run_direct(direct, &to, &shape, first, end);
+    shape.outs = conv_block(direct->kernels, direct->vecs, shape.outs, cut->blocks, block, &out);
+    run_part(cut, &shape, out, (int32_t)part_begin(cut->positions, cut->parts, part),
+             (int32_t)part_begin(cut->positions, cut->parts, part + 1));
 }
 
 /* Tasks share what is larger, weights or maps, and read all of the other; of few positions each would leave tiles half
  * empty, too. */
-static void deal_out(struct direct *direct, int32_t tasks, int32_t threads)
+static void deal_out(struct cut *cut, int32_t tasks, int32_t threads)
 {
-    const struct conv *conv = direct->call->conv;
-    const int32_t panels = split_evenly(vectors_of(direct->kernels, conv->outs), direct->kernels->conv_vecs).parts;
-    const int by_outs = panels >= threads && conv->kernel * conv->kernel * (int64_t)conv->outs > direct->positions;
-    direct->blocks = !by_outs ? 1 : tasks < panels ? tasks : panels;
-    direct->parts = by_outs ? 1 : tasks;
+    const struct direct *direct = cut->direct;
+    const struct conv *conv = direct->conv;
+    const int32_t panels = split_evenly(vectors_of(direct->kernels, conv->outs), direct->vecs).parts;
+    const int by_outs = panels >= threads && conv->kernel * conv->kernel * (int64_t)conv->outs > cut->positions;
+    cut->blocks = !by_outs ? 1 : tasks < panels ? tasks : panels;
+    cut->parts = by_outs ? 1 : tasks;
+}
+
+int32_t direct_most_images(const struct conv *conv)
+{
+    const int32_t most = MOST_POSITIONS / (conv->out_high * conv->out_wide);
+    return most ? most : 1;
+}
+
+void direct_run(const struct direct *direct, struct pool *pool)
+{
+    const struct conv_shape *shape = &direct->shape;
+    struct cut cut = {.direct = direct, .inside = inside_of(direct->conv)};
+    cut.positions = direct->images * shape->pixels;
+    deal_out(&cut, pool_tasks(pool, (int64_t)cut.positions * shape->outs * shape->taps * shape->channels),
+             pool_threads(pool));
+    pool_run(pool, cut.parts * cut.blocks, direct_task, &cut);
+}
+
+static void float_part(const struct direct *direct, const struct conv_shape *shape, int32_t out, int32_t first,
+                       int32_t count)
+{
+    const struct conv_call *call = direct->context;
+    direct->kernels->conv_forward(call->y + out, call->x, first, count, shape,
+                                  call->panels + (ptrdiff_t)shape->taps * shape->channels * out,
+                                  call->bias ? call->bias + out : NULL, call->add ? call->add + out : NULL, call->relu);
+}
+
+static void run_float(const struct kernels *kernels, const struct conv_call *call, struct pool *pool)
+{
+    const struct conv *conv = call->conv;
+    struct conv_call now = *call;
+    struct direct direct = {.kernels = kernels,
+                            .conv = conv,
+                            .shape = conv_direct_shape(conv, call->table, call->panels + panels_count(kernels, conv)),
+                            .vecs = kernels->conv_vecs,
+                            .part = float_part,
+                            .context = &now};
+    for (int32_t left = call->images; left > 0; left -= direct.images) {
+        direct.images = left < direct_most_images(conv) ? left : direct_most_images(conv);
+        direct_run(&direct, pool);
+        now.x += direct.images;
+        now.y += direct.images * direct.shape.y_image;
+        now.add = now.add ? now.add + direct.images * direct.shape.y_image : NULL;
+    }
 }
 
 void conv_run(const struct kernels *kernels, const struct conv_call *call, struct pool *pool)
 {
     const struct conv *conv = call->conv;
-    const int32_t pixels = conv->out_high * conv->out_wide;
-    if (!pixels)
+    if (!conv->out_high || !conv->out_wide)
         return;
-    if (conv->algorithm != CONV_DIRECT) {
-        winograd_run(kernels, call, pool);
-        return;
-    }
-    struct direct direct = {.kernels = kernels,
-                            .call = call,
-                            .shape = conv_direct_shape(conv, call->table, call->panels + panels_count(kernels, conv)),
-                            .inside = inside_of(conv)};
-    const int32_t most_images = MOST_POSITIONS / pixels ? MOST_POSITIONS / pixels : 1;
-    for (int32_t images; direct.first_image < call->images; direct.first_image += images) {
-        images = call->images - direct.first_image < most_images ? call->images - direct.first_image : most_images;
-        direct.positions = images * pixels;
-        deal_out(&direct,
-                 pool_tasks(pool, (int64_t)direct.positions * conv->outs * direct.shape.taps * direct.shape.channels),
-                 pool_threads(pool));
-        pool_run(pool, direct.parts * direct.blocks, direct_task, &direct);
+    switch (conv->algorithm) {
+    case CONV_DIRECT: run_float(kernels, call, pool); break;
+    case CONV_INT8: int8_run(kernels, call, pool); break;
+    default: winograd_run(kernels, call, pool);
     }
 }

@@ -18,6 +18,7 @@ enum conv_algorithm {
     CONV_DIRECT,
     CONV_WINOGRAD_2, /* F(2x2, 3x3): 2.25 times fewer multiplications */
     CONV_WINOGRAD_4, /* F(4x4, 3x3): 4 times fewer, less exact */
+    CONV_INT8,       /* directly, in eight bits (int8.h); never chosen here */
 };
 
 struct conv {
@@ -26,6 +27,8 @@ struct conv {
     int32_t kernel, stride, padding;
     int32_t out_high, out_wide, outs;
     enum conv_algorithm algorithm;
+    float step; /* CONV_INT8 (int8_use sets these): a number q of what it reads stands for (q - zero) * step, */
+    int32_t zero, group; /* and a pixel's channels are filled up to whole groups */
 };
 
 /* Geometry from the first seven; sets out_high, out_wide (floor, as PyTorch) and the algorithm that is fastest for
@@ -68,7 +71,8 @@ struct conv_shape conv_direct_shape(const struct conv *conv, const int32_t *tabl
 
 /* How far an output may be from the exact one, as a multiple of FLT_EPSILON times the sum of the absolute values of its
  * products, bias and addend.  In Winograd's algorithms each pixel of a channel counts there as the largest of that
- * channel in the output's tile, (m + 2) x (m + 2) pixels (winograd.h). */
+ * channel in the output's tile, (m + 2) x (m + 2) pixels (winograd.h).  Not of CONV_INT8, whose errors are of another
+ * kind. */
 double conv_error_bound(const struct kernels *kernels, const struct conv *conv);
 
 #endif

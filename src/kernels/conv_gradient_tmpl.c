@@ -9,10 +9,11 @@
 #include "split.h"
 #include "tmpl.h"
 
+enum { TILE_MOST_ROWS = VF_CONV_PIXELS, TILE_MOST_VECS = VF_CONV_VECS, TILE_REGISTERS = VF_CONV_REGISTERS };
 #include "conv_tile.h"
 
 enum {
-    MOST_SUMS = VF_CONV_REGISTERS,
+    MOST_SUMS = TILE_REGISTERS,
     BLOCK_BYTES = 1 << 15, /* of inputs and gradients: what a first-level cache holds */
     LEAST_BLOCK = 48,      /* pixels, so that loading and storing sums does not count */
 };

@@ -1,10 +1,15 @@
-/* The list of kernels.  Include with K(name, arguments) defined; it is undefined again at the end.
+/* The list of kernels.  Include with K(name, arguments) defined; it is undefined again at the end.  So is K_DOT, for
+ * those that an instruction set with a dot product of its own has of its own; not defined, it is K.
  *
  * From this list come the table type (kernels.h), each instruction set's table (table_tmpl.c), the checks of the
  * harness and of the start-up self-test, and the benchmarks.  A kernel that is not in here does not exist.
  *
  * Every kernel: any count may be 0; pointers need no alignment beyond a float's, panels excepted; outputs never
  * overlap inputs unless it says so; NaN in, NaN out. */
+
+#if !defined(K_DOT)
+#define K_DOT(kernel, arguments) K(kernel, arguments)
+#endif
 
 /* The convolution of everything here: rows times weights, rows given as pointers.
  *
@@ -143,4 +148,28 @@ K(norm_gradient, (float *dx, const float *x, const float *by_x, const float *dy,
 
 #endif
 
+/* ---- Eight bits (int8.h) ---- */
+
+/* Floats to numbers of seven bits, `channels` of each pixel, the last group of them filled up with anything
+ * from 0 to 127:
+ *
+ *     q[i * filled + c] = x[i * channels + c] * factor + zero, rounded to the nearest integer, a half to the even one,
+ *                         and limited to 0 .. 127; the product is rounded to a float before; NaN gives 0
+ *
+ *   q        numbers of int8_bytes each; filled: channels rounded up to whole groups of int8_group
+ *   zero     0 .. 127 */
+K(quantise, (void *q, const float *x, int32_t pixels, int32_t channels, float factor, int32_t zero))
+
+/* conv_forward on quantised maps: the sum is of integers and exact, the rest three roundings, so that outputs are the
+ * same bits on every instruction set.  With q and p as there,
+ *
+ *     y[..] = act(scale[o] * (start[o] + sum over t, c of x[i * x_image + at[p * taps + t] + c] * w[o][t][c])
+ *                 + bias[o] + add[..])
+ *
+ *   x        what quantise wrote, maps x_image numbers apart; at counts numbers, too
+ *   shape    channels are whole groups; zeros are not read but filters->outside */
+K_DOT(conv_int8, (float *y, const void *x, ptrdiff_t x_image, int32_t first, int32_t count,
+                  const struct conv_shape *shape, const struct int8_filters *filters, const float *add, int32_t relu))
+
 #undef K
+#undef K_DOT

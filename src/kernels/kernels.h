@@ -20,6 +20,15 @@ struct conv_shape {
     ptrdiff_t y_pixel, y_image;           /* floats from one pixel of y, and from one image of it, to the next */
 };
 
+/* The weights of conv_int8, 64-byte aligned, as int8_pack (int8.h) lays them out. */
+struct int8_filters {
+    const void *panels;
+    const void *outside;  /* [channels] what is read outside: the number that stands for 0 */
+    const int32_t *start; /* what sums begin with; it and scale have whole vectors of outputs */
+    const float *scale;
+    const float *bias; /* [outs] or NULL */
+};
+
 /* A run of Winograd tiles between its stages: V holds transformed pixels, M products.  The value of a tile at point p
  * lies p * point floats behind the one at point 0; rows are whole vectors. */
 struct winograd_strip {
@@ -42,6 +51,9 @@ struct kernels {
     int32_t panel_outs;    /* most outputs in one panel of packed weights */
     int32_t conv_vecs;     /* most vectors of outputs in one panel of a convolution's packed weights */
     int32_t winograd_vecs; /* the same of winograd_multiply */
+    int32_t int8_vecs;     /* the same of conv_int8 */
+    int32_t int8_group;    /* channels that one lane of conv_int8 multiplies at once */
+    int32_t int8_bytes;    /* of a quantised number in memory */
     int32_t fused;         /* 1: a * b + c rounds once; 0: twice; -1: as the engine likes (relaxed SIMD) */
 #define K(kernel, arguments) void(*kernel) arguments;
 #include "kernel_list.h"

@@ -1,6 +1,7 @@
 /* Which instruction sets this build holds and this CPU runs.
  *
- * The target decides natively: x86-64 has scalar, avx2 and avx512, AArch64 scalar and neon.  A wasm module holds
+ * The target decides natively: x86-64 has scalar, avx2, avx512 and avx512vnni, AArch64 scalar and
+ * neon.  A wasm module holds
  * what its build names (-DPMOE_HAVE_SCALAR, -DPMOE_HAVE_SIMD128 or -DPMOE_HAVE_RELAXED): an engine that lacks an
  * instruction refuses the whole module, so the loader chooses the module and nothing is left to ask here.  The page's
  * modules hold one set each, the benchmark's scalar and at most one more. */
@@ -13,7 +14,7 @@
 extern const struct kernels kernels_scalar;
 #endif
 #if defined(__x86_64__)
-extern const struct kernels kernels_avx2, kernels_avx512;
+extern const struct kernels kernels_avx2, kernels_avx512, kernels_avx512vnni;
 #elif defined(__aarch64__)
 extern const struct kernels kernels_neon;
 #elif defined(PMOE_HAVE_SIMD128)
@@ -22,7 +23,7 @@ extern const struct kernels kernels_simd128;
 extern const struct kernels kernels_relaxed;
 #endif
 
-enum { MOST_SETS = 3 };
+enum { MOST_SETS = 4 };
 
 /* From scalar up; returns how many.  __builtin_cpu_supports asks the operating system too (XGETBV). */
 static int32_t list_kernels(const struct kernels *list[MOST_SETS])
@@ -37,6 +38,8 @@ static int32_t list_kernels(const struct kernels *list[MOST_SETS])
     if (count == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
         list[count++] = &kernels_avx512;
+    if (count == 3 && __builtin_cpu_supports("avx512vnni"))
+        list[count++] = &kernels_avx512vnni;
 #elif defined(__aarch64__)
     list[count++] = &kernels_neon;
 #elif defined(PMOE_HAVE_SIMD128)

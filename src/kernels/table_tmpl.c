@@ -7,7 +7,11 @@ const struct kernels KFN(kernels) = {
     .panel_outs = VF_TILE_OUTS,
     .conv_vecs = VF_CONV_VECS,
     .winograd_vecs = VF_WINOGRAD_VECS,
+    .int8_vecs = VF_DOT_VECS,
+    .int8_group = VQ_GROUP,
+    .int8_bytes = sizeof(vq),
     .fused = VF_FUSED,
-#define K(kernel, arguments) .kernel = KFN(kernel),
+#define K(kernel, arguments) .kernel = KFN_EXPAND(kernel, VF_ELSE),
+#define K_DOT(kernel, arguments) .kernel = KFN(kernel),
 #include "kernel_list.h"
 };

@@ -8,8 +8,10 @@
  *     avx2     -mavx2 -mfma                                     simd128  -msimd128
  *     avx512   -mavx512f -mavx512vl -mavx512dq -mavx512bw       relaxed  -msimd128 -mrelaxed-simd
  *
+ * and conv_int8_tmpl.c and table_tmpl.c once more as avx512vnni, avx512's flags and -mavx512vnni.
+ *
  * always -O3 -std=c11 -ffp-contract=off and never -ffast-math: an order of summation is written down, not found.
- * ISA is one of those six names, and the public one (pmoe_isa_name).  select.c joins the tables. */
+ * ISA is one of those seven names, and the public one (pmoe_isa_name).  select.c joins the tables. */
 #ifndef PMOE_KERNELS_TMPL_H
 #define PMOE_KERNELS_TMPL_H
 
@@ -21,7 +23,13 @@
 #define KFN_EXPAND(name, isa) KFN_PASTE(name, isa)
 #define KFN(name) KFN_EXPAND(name, ISA)
 
-#define K(kernel, arguments) void KFN(kernel) arguments;
+/* The set whose functions this one's table holds for all kernels but those with a dot product. */
+#ifndef VF_ELSE
+#define VF_ELSE ISA
+#endif
+
+#define K(kernel, arguments) void KFN_EXPAND(kernel, VF_ELSE) arguments;
+#define K_DOT(kernel, arguments) void KFN(kernel) arguments;
 #include "kernel_list.h"
 
 extern const struct kernels KFN(kernels);

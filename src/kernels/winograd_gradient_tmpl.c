@@ -9,6 +9,7 @@
 #include "split.h"
 #include "tmpl.h"
 
+enum { TILE_MOST_ROWS = VF_CONV_PIXELS, TILE_MOST_VECS = VF_CONV_VECS, TILE_REGISTERS = VF_CONV_REGISTERS };
 #include "conv_tile.h"
 
 enum { M = 4, SIDE = M + 2, TAPS = 3, LINE = 16 };

@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 #define VF_NAME "avx2"
 enum { VF_LANES = 8, VF_FUSED = 1 };
@@ -12,9 +13,13 @@ enum { VF_STRIP_ROWS = 1, VF_STRIP_RUN = 16, VF_STRIP_OUTS = 0 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 2 }; /* 12 sums, 2 inputs, 1 factor */
 enum { VF_CONV_PIXELS = 8, VF_CONV_VECS = 2, VF_CONV_REGISTERS = 16 };
 enum { VF_WINOGRAD_TILES = 4, VF_WINOGRAD_VECS = 3 };
+enum { VF_DOT_PIXELS = 8, VF_DOT_VECS = 2, VF_DOT_REGISTERS = 14 }; /* two more: ones, and products */
+enum { VQ_GROUP = 4 };
 
 typedef __m256 vf;
 typedef __m256i vf_part; /* all ones in the lanes that count */
+typedef int8_t vq;
+typedef __m256i vg, vi;
 
 static inline vf_part vf_part_of(int32_t count)
 {
@@ -106,6 +111,54 @@ static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
     __m256 pairs = _mm256_add_ps(_mm256_unpacklo_ps(ab, cd), _mm256_unpackhi_ps(ab, cd));
     __m128 ac = _mm256_castps256_ps128(pairs), bd = _mm256_extractf128_ps(pairs, 1);
     _mm_storeu_ps(out, _mm_add_ps(_mm_unpacklo_ps(ac, bd), _mm_unpackhi_ps(ac, bd)));
+}
+
+/* ---- Eight bits ---- */
+
+static inline vf vf_clamp(vf a, vf least, vf most)
+{
+    return _mm256_min_ps(_mm256_max_ps(a, least), most); /* of NaN and a number the second, of equals too */
+}
+
+static inline void vq_store(vq *p, vf a)
+{
+    const __m256i bits = _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(127));
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(bits), _mm256_extracti128_si256(bits, 1));
+    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
+}
+
+static inline vg vg_load(const vq *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+
+static inline vg vg_load_splat(const vq *p)
+{
+    int32_t group;
+    memcpy(&group, p, sizeof group);
+    return _mm256_set1_epi32(group);
+}
+
+static inline vg vg_keep(vg a)
+{
+    __asm__("" : "+x"(a));
+    return a;
+}
+
+static inline vi vi_load(const int32_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+
+/* Pairs of products are at most 2 * 127 * 127, which 16 bits hold. */
+static inline vi vi_dot(vg x, vg w, vi sum)
+{
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(x, w), _mm256_set1_epi16(1)));
+}
+
+static inline vf vf_from(vi a)
+{
+    return _mm256_cvtepi32_ps(a);
 }
 
 #endif

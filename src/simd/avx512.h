@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 #define VF_NAME "avx512"
 enum { VF_LANES = 16, VF_FUSED = 1 };
@@ -12,9 +13,13 @@ enum { VF_STRIP_ROWS = 4, VF_STRIP_RUN = 28, VF_STRIP_OUTS = 4 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 4 }; /* 24 sums, 4 inputs, 1 factor */
 enum { VF_CONV_PIXELS = 12, VF_CONV_VECS = 4, VF_CONV_REGISTERS = 32 };
 enum { VF_WINOGRAD_TILES = 6, VF_WINOGRAD_VECS = 4 };
+enum { VF_DOT_PIXELS = 12, VF_DOT_VECS = 4, VF_DOT_REGISTERS = 30 }; /* two more: ones, and products */
+enum { VQ_GROUP = 4 };
 
 typedef __m512 vf;
 typedef __mmask16 vf_part;
+typedef int8_t vq;
+typedef __m512i vg, vi;
 
 static inline vf_part vf_part_of(int32_t count)
 {
@@ -112,6 +117,54 @@ static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
     __m512 two = _mm512_add_ps(four, _mm512_permute_ps(four, 0x4e));
     __m512 one = _mm512_add_ps(two, _mm512_permute_ps(two, 0xb1));
     _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, one)));
+}
+
+/* ---- Eight bits ---- */
+
+static inline vf vf_clamp(vf a, vf least, vf most)
+{
+    return _mm512_min_ps(_mm512_max_ps(a, least), most); /* as in avx2.h */
+}
+
+static inline void vq_store(vq *p, vf a)
+{
+    const __m512i bits = _mm512_and_epi32(_mm512_castps_si512(a), _mm512_set1_epi32(127));
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(bits));
+}
+
+static inline vg vg_load(const vq *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+static inline vg vg_load_splat(const vq *p)
+{
+    int32_t group;
+    memcpy(&group, p, sizeof group);
+    return _mm512_set1_epi32(group);
+}
+
+static inline vg vg_keep(vg a)
+{
+    __asm__("" : "+v"(a));
+    return a;
+}
+
+static inline vi vi_load(const int32_t *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+#if !defined(VF_ELSE)
+static inline vi vi_dot(vg x, vg w, vi sum)
+{
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_maddubs_epi16(x, w), _mm512_set1_epi16(1)));
+}
+#endif
+
+static inline vf vf_from(vi a)
+{
+    return _mm512_cvtepi32_ps(a);
 }
 
 #endif

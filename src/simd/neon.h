@@ -4,6 +4,7 @@
 
 #include <arm_neon.h>
 #include <stdint.h>
+#include <string.h>
 
 #define VF_NAME "neon"
 enum { VF_LANES = 4, VF_FUSED = 1 };
@@ -12,9 +13,14 @@ enum { VF_STRIP_ROWS = 1, VF_STRIP_RUN = 16, VF_STRIP_OUTS = 0 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 4 }; /* 24 sums, 4 inputs, 1 factor */
 enum { VF_CONV_PIXELS = 12, VF_CONV_VECS = 4, VF_CONV_REGISTERS = 32 };
 enum { VF_WINOGRAD_TILES = 6, VF_WINOGRAD_VECS = 4 };
+enum { VF_DOT_PIXELS = 12, VF_DOT_VECS = 4, VF_DOT_REGISTERS = 30 }; /* two more: products */
+enum { VQ_GROUP = 4 };
 
 typedef float32x4_t vf;
 typedef int32_t vf_part;
+typedef int8_t vq;
+typedef int8x16_t vg;
+typedef int32x4_t vi;
 
 static inline vf_part vf_part_of(int32_t count)
 {
@@ -115,6 +121,56 @@ static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
     vf ac = vaddq_f32(vzip1q_f32(a, c), vzip2q_f32(a, c)); /* a02 c02 a13 c13 */
     vf bd = vaddq_f32(vzip1q_f32(b, d), vzip2q_f32(b, d));
     vst1q_f32(out, vaddq_f32(vzip1q_f32(ac, bd), vzip2q_f32(ac, bd)));
+}
+
+/* ---- Eight bits ---- */
+
+static inline vf vf_clamp(vf a, vf least, vf most)
+{
+    const vf above = vbslq_f32(vcgtq_f32(a, least), a, least);
+    return vbslq_f32(vcltq_f32(above, most), above, most);
+}
+
+static inline void vq_store(vq *p, vf a)
+{
+    const uint16x4_t words = vmovn_u32(vandq_u32(vreinterpretq_u32_f32(a), vdupq_n_u32(127)));
+    const uint8x8_t bytes = vmovn_u16(vcombine_u16(words, words));
+    const uint32_t four = vget_lane_u32(vreinterpret_u32_u8(bytes), 0);
+    memcpy(p, &four, sizeof four);
+}
+
+static inline vg vg_load(const vq *p)
+{
+    return vld1q_s8(p);
+}
+
+static inline vg vg_load_splat(const vq *p)
+{
+    int32_t group;
+    memcpy(&group, p, sizeof group);
+    return vreinterpretq_s8_s32(vdupq_n_s32(group));
+}
+
+static inline vg vg_keep(vg a)
+{
+    return a;
+}
+
+static inline vi vi_load(const int32_t *p)
+{
+    return vld1q_s32(p);
+}
+
+/* ARMv8.0 has no dot product; pairs of products are at most 2 * 127 * 127, which 16 bits hold. */
+static inline vi vi_dot(vg x, vg w, vi sum)
+{
+    const int16x8_t low = vmull_s8(vget_low_s8(x), vget_low_s8(w)), high = vmull_high_s8(x, w);
+    return vpadalq_s16(sum, vpaddq_s16(low, high));
+}
+
+static inline vf vf_from(vi a)
+{
+    return vcvtq_f32_s32(a);
 }
 
 #endif

@@ -11,10 +11,36 @@ enum { VF_STRIP_ROWS = 1, VF_STRIP_RUN = 16, VF_STRIP_OUTS = 0 };
 enum { VF_GRADIENT_OUTS = 4, VF_GRADIENT_VECS = 2 };
 enum { VF_CONV_PIXELS = 3, VF_CONV_VECS = 6, VF_CONV_REGISTERS = 15 };
 enum { VF_WINOGRAD_TILES = 6, VF_WINOGRAD_VECS = 2 };
+enum { VF_DOT_PIXELS = 3, VF_DOT_VECS = 6, VF_DOT_REGISTERS = 15 };
+enum { VQ_GROUP = 4 };
+
+typedef int8_t vq;
 
 static inline vf vf_fma(vf a, vf b, vf c)
 {
     return wasm_f32x4_relaxed_madd(a, b, c);
+}
+
+static inline void vq_store(vq *p, vf a)
+{
+    const v128_t bits = wasm_v128_and(a, wasm_i32x4_splat(127)), words = wasm_i16x8_narrow_i32x4(bits, bits);
+    wasm_v128_store32_lane(p, wasm_i8x16_narrow_i16x8(words, words), 0);
+}
+
+static inline vg vg_load(const vq *p)
+{
+    return wasm_v128_load(p);
+}
+
+static inline vg vg_load_splat(const vq *p)
+{
+    return wasm_v128_load32_splat(p);
+}
+
+/* Of numbers of seven bits the engine has no choice. */
+static inline vi vi_dot(vg x, vg w, vi sum)
+{
+    return wasm_i32x4_relaxed_dot_i8x16_i7x16_add(w, x, sum);
 }
 
 #endif

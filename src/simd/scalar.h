@@ -10,6 +10,14 @@
  *     VF_GRADIENT_*  patch_gradient: outputs, and vectors along the patch
  *     VF_CONV_*      conv_forward: most pixels and vectors of outputs (a panel's width) of a tile, registers as above
  *     VF_WINOGRAD_*  winograd_multiply: the same for tiles of a map and vectors of outputs
+ *     VF_DOT_*       conv_int8: as VF_CONV_*
+ *
+ * and for convolutions in eight bits
+ *
+ *     vq, VQ_GROUP  a quantised number, and how many of them, neighbouring channels, one lane multiplies at once
+ *     vg            VF_LANES groups: of weights, -127 .. 127, or of a map's numbers, 0 .. 127.  Seven bits, because
+ *                   then no instruction set's way to multiply and add saturates
+ *     vi            VF_LANES int32_t
  *
  * Tile sizes belong to the number of registers, so they live here; they were chosen by measuring (kernels/SPEED.md).
  *
@@ -22,6 +30,7 @@
 #define PMOE_SIMD_SCALAR_H
 
 #include <stdint.h>
+#include <string.h>
 
 #define VF_NAME "scalar"
 enum { VF_LANES = 4, VF_FUSED = 0 };
@@ -30,11 +39,20 @@ enum { VF_STRIP_ROWS = 1, VF_STRIP_RUN = 16, VF_STRIP_OUTS = 0 };
 enum { VF_GRADIENT_OUTS = 2, VF_GRADIENT_VECS = 1 };
 enum { VF_CONV_PIXELS = 2, VF_CONV_VECS = 2, VF_CONV_REGISTERS = 6 };
 enum { VF_WINOGRAD_TILES = 2, VF_WINOGRAD_VECS = 2 };
+enum { VF_DOT_PIXELS = 2, VF_DOT_VECS = 2, VF_DOT_REGISTERS = 6 };
+enum { VQ_GROUP = 4 };
 
 typedef struct vf {
     float v[VF_LANES];
 } vf;
 typedef int32_t vf_part;
+typedef int8_t vq;
+typedef struct vg {
+    vq v[VF_LANES * VQ_GROUP];
+} vg;
+typedef struct vi {
+    int32_t v[VF_LANES];
+} vi;
 
 static inline vf_part vf_part_of(int32_t count) /* 1 .. VF_LANES */
 {
@@ -136,6 +154,65 @@ static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
     out[1] = (b.v[0] + b.v[2]) + (b.v[1] + b.v[3]);
     out[2] = (c.v[0] + c.v[2]) + (c.v[1] + c.v[3]);
     out[3] = (d.v[0] + d.v[2]) + (d.v[1] + d.v[3]);
+}
+
+/* ---- Eight bits ---- */
+
+/* a > least ? a : least, then that < most ? that : most, so NaN becomes least. */
+static inline vf vf_clamp(vf a, vf least, vf most)
+{
+    for (int i = 0; i < VF_LANES; i++) {
+        float value = a.v[i] > least.v[i] ? a.v[i] : least.v[i];
+        a.v[i] = value < most.v[i] ? value : most.v[i];
+    }
+    return a;
+}
+
+static inline void vq_store(vq *p, vf a) /* the lowest seven bits of each float as it lies in memory */
+{
+    for (int i = 0; i < VF_LANES; i++) {
+        uint32_t bits;
+        memcpy(&bits, &a.v[i], sizeof bits);
+        p[i] = (vq)(bits & 127);
+    }
+}
+
+static inline vg vg_load(const vq *p)
+{
+    vg a;
+    memcpy(a.v, p, sizeof a.v);
+    return a;
+}
+
+static inline vg vg_load_splat(const vq *p) /* one group in all lanes */
+{
+    vg a;
+    for (int i = 0; i < VF_LANES * VQ_GROUP; i++)
+        a.v[i] = p[i % VQ_GROUP];
+    return a;
+}
+
+static inline vg vg_keep(vg a) /* as vf_keep */
+{
+    return a;
+}
+
+static inline vi vi_load(const int32_t *p)
+{
+    return (vi){{p[0], p[1], p[2], p[3]}};
+}
+
+/* sum + the group's products, exact while the sum is an int32_t; x a map's numbers, w weights */
+static inline vi vi_dot(vg x, vg w, vi sum)
+{
+    for (int i = 0; i < VF_LANES * VQ_GROUP; i++)
+        sum.v[i / VQ_GROUP] += x.v[i] * w.v[i];
+    return sum;
+}
+
+static inline vf vf_from(vi a) /* rounded to the nearest */
+{
+    return (vf){{(float)a.v[0], (float)a.v[1], (float)a.v[2], (float)a.v[3]}};
 }
 
 #endif

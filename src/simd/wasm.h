@@ -1,4 +1,5 @@
-/* What simd128.h and relaxed.h share of the vocabulary (scalar.h): all but its name, its tiles and vf_fma. */
+/* What simd128.h and relaxed.h share of the vocabulary (scalar.h): all but its name, its tiles, vf_fma and
+ * what depends on how wide a quantised number is. */
 #ifndef PMOE_SIMD_WASM_H
 #define PMOE_SIMD_WASM_H
 
@@ -9,6 +10,7 @@ enum { VF_LANES = 4 };
 
 typedef v128_t vf;
 typedef int32_t vf_part;
+typedef v128_t vg, vi;
 
 static inline vf_part vf_part_of(int32_t count)
 {
@@ -131,6 +133,28 @@ static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
     vf bd = wasm_f32x4_add(wasm_i32x4_shuffle(b, d, 0, 4, 1, 5), wasm_i32x4_shuffle(b, d, 2, 6, 3, 7));
     wasm_v128_store(out,
                     wasm_f32x4_add(wasm_i32x4_shuffle(ac, bd, 0, 4, 1, 5), wasm_i32x4_shuffle(ac, bd, 2, 6, 3, 7)));
+}
+
+/* ---- Eight bits ---- */
+
+static inline vf vf_clamp(vf a, vf least, vf most)
+{
+    return wasm_f32x4_pmin(most, wasm_f32x4_pmax(least, a)); /* of NaN and a number the first, of equals too */
+}
+
+static inline vg vg_keep(vg a)
+{
+    return a;
+}
+
+static inline vi vi_load(const int32_t *p)
+{
+    return wasm_v128_load(p);
+}
+
+static inline vf vf_from(vi a)
+{
+    return wasm_f32x4_convert_i32x4(a);
 }
 
 #endif

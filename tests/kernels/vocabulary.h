@@ -34,6 +34,18 @@
 #define vf_max KFN(vf_max)
 #define vf_slide KFN(vf_slide)
 #define vf_sum4 KFN(vf_sum4)
+#define vf_clamp KFN(vf_clamp)
+#define vf_from KFN(vf_from)
+#define vq KFN(vq)
+#define vq_store KFN(vq_store)
+#define vg KFN(vg)
+#define vg_load KFN(vg_load)
+#define vg_load_splat KFN(vg_load_splat)
+#define vg_keep KFN(vg_keep)
+#define vi KFN(vi)
+#define vi_load KFN(vi_load)
+#define vi_dot KFN(vi_dot)
+#define VQ_GROUP KFN(VQ_GROUP)
 #define VF_LANES KFN(VF_LANES)
 #define VF_FUSED KFN(VF_FUSED)
 #define VF_TILE_ROWS KFN(VF_TILE_ROWS)
@@ -50,6 +62,9 @@
 #define VF_CONV_REGISTERS KFN(VF_CONV_REGISTERS)
 #define VF_WINOGRAD_TILES KFN(VF_WINOGRAD_TILES)
 #define VF_WINOGRAD_VECS KFN(VF_WINOGRAD_VECS)
+#define VF_DOT_PIXELS KFN(VF_DOT_PIXELS)
+#define VF_DOT_VECS KFN(VF_DOT_VECS)
+#define VF_DOT_REGISTERS KFN(VF_DOT_REGISTERS)
 
 enum { VOCABULARY_LANES = 16 }; /* the widest */
 
@@ -140,6 +155,52 @@ static const char *KFN(vocabulary_fault_slide)(const float *a, const float *b)
     return NULL;
 }
 
+static const char *KFN(vocabulary_fault_clamp)(const float *a, const float *b, const float *c)
+{
+    float clamped[VOCABULARY_LANES];
+    vq stored[VOCABULARY_LANES];
+    vf_store(clamped, vf_clamp(vf_load(a), vf_load(b), vf_load(c)));
+    vq_store(stored, vf_load(a));
+    for (int i = 0; i < VF_LANES; i++) {
+        const float above = a[i] > b[i] ? a[i] : b[i];
+        uint32_t bits;
+        memcpy(&bits, a + i, sizeof bits);
+        if (!vocabulary_same(clamped[i], above < c[i] ? above : c[i]))
+            return "vf_clamp";
+        if (!isnan(a[i]) && stored[i] != (vq)(bits & 127))
+            return "vq_store";
+    }
+    return NULL;
+}
+
+/* The largest products too, of which pairs are nearly as much as 16 bits hold. */
+static const char *KFN(vocabulary_fault_dot)(int seed)
+{
+    enum { NUMBERS = VOCABULARY_LANES * 4 };
+    vq x[NUMBERS + 1], w[NUMBERS + 1];
+    int32_t start[VOCABULARY_LANES + 1];
+    float each[VOCABULARY_LANES], same[VOCABULARY_LANES];
+    for (int i = 0; i <= NUMBERS; i++) {
+        x[i] = (vq)(seed < 2 ? 127 : (i * 29 + seed * 17) % 128);
+        w[i] = (vq)(seed == 0 ? 127 : seed == 1 ? -127 : (i * 41 + seed * 23) % 255 - 127);
+        start[i / 4] = (i - 20) * 1000003;
+    }
+    vf_store(each, vf_from(vi_dot(vg_keep(vg_load(x + 1)), vg_load(w + 1), vi_load(start))));
+    vf_store(same, vf_from(vi_dot(vg_load_splat(x + 1), vg_load(w + 1), vi_load(start + (NUMBERS / 4 - VF_LANES)))));
+    for (int i = 0; i < VF_LANES; i++) {
+        int32_t sum = start[i], sum_same = start[NUMBERS / 4 - VF_LANES + i];
+        for (int j = i * VQ_GROUP; j < (i + 1) * VQ_GROUP; j++) {
+            sum += x[j + 1] * w[j + 1];
+            sum_same += x[j % VQ_GROUP + 1] * w[j + 1];
+        }
+        if (each[i] != (float)sum)
+            return "vi_dot";
+        if (same[i] != (float)sum_same)
+            return "vg_load_splat";
+    }
+    return NULL;
+}
+
 /* `count` floats in memory of just that size: an address sanitizer sees a read or a write behind them. */
 static const char *KFN(vocabulary_fault_part)(int32_t count)
 {
@@ -182,6 +243,8 @@ static const char *KFN(vocabulary_fault)(void)
                 fault = KFN(vocabulary_fault_arithmetic)(a + 1, b + 1, c + 1);
             if (!fault)
                 fault = KFN(vocabulary_fault_slide)(a + 1, b + 1);
+            if (!fault)
+                fault = KFN(vocabulary_fault_clamp)(a + 1, b + 1, c + 1);
         }
     for (int seed = 0; seed < 50; seed++) {
         float of[4][VOCABULARY_LANES];
@@ -192,6 +255,9 @@ static const char *KFN(vocabulary_fault)(void)
         if (!fault)
             fault = KFN(vocabulary_fault_sum)(of[0], of[1], of[2], of[3]);
     }
+    for (int seed = 0; seed < 50; seed++)
+        if (!fault)
+            fault = KFN(vocabulary_fault_dot)(seed);
     for (int32_t count = 1; count <= VF_LANES; count++)
         if (!fault)
             fault = KFN(vocabulary_fault_part)(count);

@@ -4,6 +4,7 @@
 #define WRONG_KERNELS_H
 
 #include "kernels/kernels.h"
+#include "wrong_int8.h"
 #include "wrong_train.h"
 
 #include <stdlib.h>
@@ -522,6 +523,24 @@ static const struct wrong_kernel {
     {"winograd_output_one_column_more", {.winograd_output = winograd_output_one_column_more}},
     {"winograd_output_without_last_row", {.winograd_output = winograd_output_without_last_row}},
     {"winograd_output_slightly_off", {.winograd_output = winograd_output_slightly_off}},
+    {"quantise_cuts", {.quantise = quantise_cuts}},
+    {"quantise_to_eight_bits", {.quantise = quantise_to_eight_bits}},
+    {"quantise_without_zero", {.quantise = quantise_without_zero}},
+    {"quantise_halves_up", {.quantise = quantise_halves_up}},
+    {"quantise_nan_to_zero", {.quantise = quantise_nan_to_zero}},
+    {"quantise_without_last_pixel", {.quantise = quantise_without_last_pixel}},
+    {"quantise_writes_behind", {.quantise = quantise_writes_behind}},
+    {"int8_without_start", {.conv_int8 = int8_without_start}},
+    {"int8_without_bias", {.conv_int8 = int8_without_bias}},
+    {"int8_without_addend", {.conv_int8 = int8_without_addend}},
+    {"int8_without_relu", {.conv_int8 = int8_without_relu}},
+    {"int8_with_one_scale", {.conv_int8 = int8_with_one_scale}},
+    {"int8_outside_is_0", {.conv_int8 = int8_outside_is_0}},
+    {"int8_without_last_group", {.conv_int8 = int8_without_last_group}},
+    {"int8_one_image_only", {.conv_int8 = int8_one_image_only}},
+    {"int8_one_unit_off", {.conv_int8 = int8_one_unit_off}},
+    {"int8_rounds_once", {.conv_int8 = int8_rounds_once}},
+    {"int8_writes_behind", {.conv_int8 = int8_writes_behind}},
     {"gradient_forgets_what_was_there", {.patch_gradient = gradient_forgets_what_was_there}},
     {"gradient_without_last_row", {.patch_gradient = gradient_without_last_row}},
     {"gradient_repeats_a_block", {.patch_gradient = gradient_repeats_a_block}},

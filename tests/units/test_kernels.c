@@ -125,16 +125,28 @@ static void winograd_wrong_for_one_shape(float *m, const float *v, const float *
         m[0] = 1e9f;
 }
 
+static void int8_wrong_for_one_shape(float *y, const void *x, ptrdiff_t x_image, int32_t first, int32_t count,
+                                     const struct conv_shape *shape, const struct int8_filters *filters,
+                                     const float *add, int32_t relu)
+{
+    const struct kernels *right = kernels_at(0);
+    right->conv_int8(y, x, x_image, first, count, shape, filters, add, relu);
+    if (count == wrong_shape.rows && (shape->outs + right->lanes - 1) / right->lanes == wrong_shape.outs)
+        y[first / shape->pixels * shape->y_image + first % shape->pixels * shape->y_pixel] = 1e9f;
+}
+
 static void test_every_tile_of_maps_is_walked_briefly(void **state)
 {
     (void)state;
-    struct kernels conv = *kernels_at(0), winograd = *kernels_at(0);
+    struct kernels conv = *kernels_at(0), winograd = *kernels_at(0), int8 = *kernels_at(0);
+    int8.conv_int8 = int8_wrong_for_one_shape;
     conv.conv_forward = conv_wrong_for_one_shape;
     winograd.winograd_multiply = winograd_wrong_for_one_shape;
     for (wrong_shape.rows = 1; wrong_shape.rows <= 12; wrong_shape.rows++)
         for (wrong_shape.outs = 1; wrong_shape.outs <= 6; wrong_shape.outs++) {
             pmoe_error error = {0};
             assert_int_equal(kernels_check(&conv, NULL, 1, 0, NULL, &error), PMOE_E_CHECKSUM);
+            assert_int_equal(kernels_check(&int8, NULL, 1, 0, NULL, &error), PMOE_E_CHECKSUM);
             if (wrong_shape.rows <= 6 && wrong_shape.outs <= 4)
                 assert_int_equal(kernels_check(&winograd, NULL, 1, 0, NULL, &error), PMOE_E_CHECKSUM);
         }
@@ -317,7 +329,7 @@ static void test_selection(void **state)
 {
     (void)state;
     int32_t count = kernels_count();
-    assert_in_range(count, 1, 3);
+    assert_in_range(count, 1, 4);
     assert_int_equal(pmoe_isa_count(), count);
     assert_string_equal(pmoe_isa_name(0), "scalar");
     for (int32_t i = 0; i < count; i++) {

@@ -62,6 +62,21 @@ static void test_scalar(void **state)
 #undef SIMD_H
 #if defined(__clang__)
 #pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx512vnni"))),                 \
+                             apply_to = function)
+#else
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx512vnni")
+#endif
+#undef PMOE_SIMD_AVX512_H /* which it includes, under other names */
+#define ISA avx512vnni
+#define SIMD_H "simd/avx512vnni.h"
+#include "../kernels/vocabulary.h"
+#undef ISA
+#undef SIMD_H
+#if defined(__clang__)
+#pragma clang attribute pop
 #else
 #pragma GCC pop_options
 #endif
@@ -76,6 +91,12 @@ static void test_avx512(void **state)
 {
     (void)state;
     check_vocabulary("avx512", vocabulary_fault_avx512);
+}
+
+static void test_avx512vnni(void **state)
+{
+    (void)state;
+    check_vocabulary("avx512vnni", vocabulary_fault_avx512vnni);
 }
 
 #elif defined(__aarch64__)
@@ -101,6 +122,7 @@ int main(void)
 #if defined(__x86_64__)
         cmocka_unit_test(test_avx2),
         cmocka_unit_test(test_avx512),
+        cmocka_unit_test(test_avx512vnni),
 #elif defined(__aarch64__)
         cmocka_unit_test(test_neon),
 #endif

@@ -49,6 +49,34 @@ struct ref ref_conv_forward(const float *x, int32_t pixel, const struct conv_sha
     return sum;
 }
 
+int32_t ref_quantise(float x, float factor, int32_t zero)
+{
+    const float product = x * factor;
+    const double sum = (double)product + zero; /* of 24 bits and 7: rounded, if at all, far from any half */
+    if (!(sum > 0))
+        return 0;
+    if (sum >= 127)
+        return 127;
+    const double below = floor(sum), rest = sum - below;
+    return (int32_t)below + (rest > 0.5 || (rest == 0.5 && (int32_t)below % 2));
+}
+
+struct ref ref_conv_int8(const int8_t *x, int32_t pixel, const struct conv_shape *shape, const int8_t *w,
+                         const struct int8_filters *filters, int8_t outside, const float *add, int32_t o, int32_t relu)
+{
+    const int32_t *at = shape->at + (ptrdiff_t)pixel * shape->taps;
+    int32_t sum = filters->start[o];
+    w += (ptrdiff_t)o * shape->taps * shape->channels;
+    for (int32_t t = 0; t < shape->taps; t++, w += shape->channels)
+        for (int32_t c = 0; c < shape->channels; c++)
+            sum += (at[t] < 0 ? outside : x[at[t] + c]) * w[c];
+    float value = filters->scale[o] * (float)sum; /* each statement rounds once */
+    value = value + (filters->bias ? filters->bias[o] : 0);
+    value = add ? value + *add : value;
+    value = relu && value <= 0 ? 0 : value;
+    return (struct ref){value, fabs(value)};
+}
+
 /* B^T and A^T of winograd.h for m 2 and 4: [point][number of a line] and [point][output of a line]. */
 static const double winograd_b[2][6][6] = {
     {{-1, 0, 1}, {0, 1, 1}, {0, -1, 1}, {0, -1, 0, 1}},

@@ -17,6 +17,11 @@ struct ref ref_patch_forward(const float *x, struct patch_shape shape, const flo
 /* add: NULL, or the float that is added to this output */
 struct ref ref_conv_forward(const float *x, int32_t pixel, const struct conv_shape *shape, const float *w,
                             const float *bias, const float *add, int32_t o, int32_t relu);
+/* Exact: what quantise and conv_int8 must store to the last bit.  w is plain [outs][taps][channels] and so is x's map,
+ * both of numbers; add NULL, or the float that is added to this output. */
+int32_t ref_quantise(float x, float factor, int32_t zero);
+struct ref ref_conv_int8(const int8_t *x, int32_t pixel, const struct conv_shape *shape, const int8_t *w,
+                         const struct int8_filters *filters, int8_t outside, const float *add, int32_t o, int32_t relu);
 /* Point p of channel c; pixel of the m x m.  points, bias and add: the one output's, bias and add NULL for none. */
 struct ref ref_winograd_input(const float *const *x, int32_t m, int32_t p, int32_t c);
 struct ref ref_winograd_output(const float *points, ptrdiff_t point_step, int32_t m, int32_t pixel, const float *bias,
