@@ -173,7 +173,7 @@ build/peers/pmoe.node: build/shared/build_scripts/peers/addon.o build/shared/lib
 
 UNITS         := $(notdir $(UNIT_C:.c=))
 # Under qemu: what computes with vectors, and the models above it; the rest is the same C as everywhere.
-QEMU_UNITS    := $(filter test_simd% test_kernel% test_model% test_forward% test_route% test_golden%,$(UNITS))
+QEMU_UNITS    := $(filter test_simd% test_kernel% test_model% test_int8% test_forward% test_route% test_golden%,$(UNITS))
 FUZZERS       := $(FUZZ_C:tests/fuzz/%.c=build/sanitize/fuzz/%)
 FUZZ_SECONDS  ?= 300
 TEST_PROGRAMS := $(UNITS:%=build/native/units/%) $(UNITS:%=build/sanitize/units/%) \

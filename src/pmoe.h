@@ -82,6 +82,19 @@ typedef struct pmoe_model pmoe_model;
  * it.  The file is copied from, never kept.  options may be NULL.  *model is NULL on failure. */
 PMOE_MUST_USE pmoe_status pmoe_model_open(const void *file, size_t file_bytes, const pmoe_options *options,
                                           pmoe_model **model, pmoe_error *error);
+
+/* The same with its convolutions in eight bits, those inside of experts included, but for those that read the image
+ * itself; everything else is in floats, routers too.  Weights have a step for each output; what a convolution reads is
+ * rounded to steps of a 127th of the range that it had when `count` images [height][width][channels] passed the model
+ * in floats, which happens here, on one thread; the images are not kept.  Results are near those in floats, not equal:
+ * choose images as those to come, and hold accuracy against accuracy.  A layer that read nothing but zeros stays in
+ * floats.  Passes, what-ifs and threads are as of any model; golden outputs, which are of floats, are not checked.
+ *
+ * Working memory while opening: the model in floats with a run of up to 16 images, given back before the other opens.
+ * PMOE_E_ARGUMENT if count is below 1 or no layer suits; else as pmoe_model_open. */
+PMOE_MUST_USE pmoe_status pmoe_model_open_int8(const void *file, size_t file_bytes, const pmoe_options *options,
+                                               const float *images, int32_t count, pmoe_model **model,
+                                               pmoe_error *error);
 void pmoe_model_close(pmoe_model **model); /* NULL and pointers to NULL are fine; the pointer is nulled */
 
 typedef struct pmoe_info {
@@ -96,6 +109,7 @@ typedef struct pmoe_info {
     int64_t multiply_adds; /* of one image, counted: routers, experts and linear layers */
     size_t model_bytes;    /* what the model itself asked of the allocator */
     size_t run_bytes;      /* what a run for one image at a time asks, all of it: a pass asks for nothing more */
+    int32_t int8_layers;   /* of a model opened in eight bits, else 0 */
 } pmoe_info;
 
 pmoe_info pmoe_model_info(const pmoe_model *model);
@@ -204,7 +218,8 @@ PMOE_MUST_USE pmoe_status pmoe_self_test(const char *isa, int32_t rounds, uint64
                                          pmoe_error *error);
 
 /* Run the model on the test input that its file names (metadata `pmoe.golden`) and compare with the outputs and picks
- * stored there.  PMOE_E_CHECKSUM on disagreement; PMOE_OK with *checked = 0 if the file holds no golden output. */
+ * stored there.  PMOE_E_CHECKSUM on disagreement; PMOE_OK with *checked = 0 if the file holds no golden output or the
+ * model runs in eight bits. */
 PMOE_MUST_USE pmoe_status pmoe_model_check_golden(const pmoe_model *model, int32_t *checked, pmoe_error *error);
 
 /* ---- Images ------------------------------------------------------------------------------------------------------ */

@@ -43,6 +43,7 @@ pmoe_info pmoe_model_info(const pmoe_model *model)
         .multiply_adds = total_multiply_adds(graph),
         .model_bytes = model->bytes,
         .run_bytes = run_bytes(model, 1),
+        .int8_layers = model_int8_layers(model),
     };
 }
 
@@ -75,8 +76,9 @@ static int64_t tensor_count(const struct graph *graph, int32_t tensor)
     return tensor < 0 ? 0 : graph->tensor[tensor].count;
 }
 
-static void describe_layer(struct json_writer *json, const struct graph *graph, int32_t at)
+static void describe_layer(struct json_writer *json, const pmoe_model *model, int32_t at)
 {
+    const struct graph *graph = &model->graph;
     const struct layer *layer = &graph->layer[at];
     json_open_object(json, NULL);
     json_add_text(json, "name", layer->name);
@@ -102,6 +104,8 @@ static void describe_layer(struct json_writer *json, const struct graph *graph, 
         json_add_int(json, "kernel", layer->kernel);
         json_add_int(json, "stride", layer->stride);
         json_add_int(json, "padding", layer->padding);
+        if (model->plan[at].conv.algorithm == CONV_INT8)
+            json_add_bool(json, "int8", 1);
     }
     if (layer->type == LAYER_ADD)
         json_add_text(json, "with", input_name(graph, layer->with));
@@ -141,13 +145,15 @@ size_t pmoe_model_describe(const pmoe_model *model, char *text, size_t capacity)
     json_add_int(&json, "kept", info.kept);
     json_add_int(&json, "parameters", info.parameters);
     json_add_int(&json, "multiply_adds", info.multiply_adds);
+    if (info.int8_layers)
+        json_add_int(&json, "int8_layers", info.int8_layers);
     json_add_bool(&json, "threads_pay", model_pool_work(model) >= POOL_LEAST_PASS);
     json_add_int(&json, "model_bytes", (int64_t)info.model_bytes);
     json_add_int(&json, "run_bytes", (int64_t)info.run_bytes);
     json_add_int(&json, "activation_bytes", (int64_t)(model->activations * sizeof(float)));
     json_open_array(&json, "layers");
     for (int32_t i = 0; i < graph->layers; i++)
-        describe_layer(&json, graph, i);
+        describe_layer(&json, model, i);
     json_close_array(&json);
     json_add_raw(&json, "metadata", model->metadata, strlen(model->metadata));
     json_close_object(&json);

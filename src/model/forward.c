@@ -39,11 +39,14 @@ void forward_matrix(const pmoe_run *run, int32_t at, const float *const *x, int3
 static void forward_conv(pmoe_run *run, int32_t at, int32_t images)
 {
     const struct layer_plan *plan = &run->model->plan[at];
+    const float **x = run_whole_inputs(run, at, images);
+    if (run->ranges)
+        input_range_see(&run->ranges[at], &plan->conv, x, images);
     const struct conv_call call = {.conv = &plan->conv,
                                    .table = plan->table,
                                    .panels = panels_of(run, at),
                                    .bias = bias_of(run, at),
-                                   .x = run_whole_inputs(run, at, images),
+                                   .x = x,
                                    .images = images,
                                    .add = plan->adds ? run_source(run, plan->addend) : NULL,
                                    .relu = plan->relu,

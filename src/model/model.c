@@ -98,7 +98,8 @@ static void fill_table(pmoe_model *model, int32_t at)
 /* ---- Creating ---- */
 
 pmoe_status model_create(const struct graph *graph, const char *metadata, size_t metadata_bytes,
-                         enum model_memory memory, const pmoe_options *options, pmoe_model **model, pmoe_error *error)
+                         enum model_memory memory, const struct input_range *ranges, const pmoe_options *options,
+                         pmoe_model **model, pmoe_error *error)
 {
     *model = NULL;
     pmoe_allocator allocator = allocator_or_malloc(options ? &options->allocator : NULL);
@@ -117,7 +118,7 @@ pmoe_status model_create(const struct graph *graph, const char *metadata, size_t
     made->kernels = kernels;
     made->graph = *graph;
     made->memory = memory;
-    model_plan(made);
+    model_plan(made, ranges);
     struct arena arena = {NULL, 0, 0};
     arena_take(&arena, sizeof *made);
     int fits = model_lay_out(made, &arena, metadata_bytes);
@@ -163,8 +164,9 @@ static pmoe_status check_size(const struct graph *graph, const struct safetensor
     return PMOE_OK;
 }
 
-static pmoe_status open_view(const struct safetensors *view, const pmoe_options *options, const pmoe_allocator *scratch,
-                             struct graph *graph, pmoe_model **model, pmoe_error *error)
+static pmoe_status open_view(const struct safetensors *view, const struct input_range *ranges,
+                             const pmoe_options *options, const pmoe_allocator *scratch, struct graph *graph,
+                             pmoe_model **model, pmoe_error *error)
 {
     char *text = NULL;
     TRY(safetensors_metadata(view, "pmoe.model", scratch, &text, error));
@@ -181,15 +183,15 @@ static pmoe_status open_view(const struct safetensors *view, const pmoe_options 
     TRY(safetensors_verify(view, scratch, &checked, error));
     size_t metadata_bytes;
     const char *metadata = json_raw(&view->header, view->metadata, &metadata_bytes);
-    TRY(model_create(graph, metadata, metadata_bytes, MODEL_SHARE_MEMORY, options, model, error));
+    TRY(model_create(graph, metadata, metadata_bytes, MODEL_SHARE_MEMORY, ranges, options, model, error));
     status = model_load_weights(*model, view, error);
     if (status != PMOE_OK)
         pmoe_model_close(model);
     return status;
 }
 
-pmoe_status pmoe_model_open(const void *file, size_t file_bytes, const pmoe_options *options, pmoe_model **model,
-                            pmoe_error *error)
+pmoe_status model_open(const void *file, size_t file_bytes, const struct input_range *ranges,
+                       const pmoe_options *options, pmoe_model **model, pmoe_error *error)
 {
     *model = NULL;
     pmoe_allocator scratch = allocator_or_malloc(options ? &options->allocator : NULL);
@@ -197,9 +199,15 @@ pmoe_status pmoe_model_open(const void *file, size_t file_bytes, const pmoe_opti
     TRY(safetensors_open(file, file_bytes, &scratch, &view, error));
     struct graph *graph = allocator_take(&scratch, sizeof *graph);
     pmoe_status status =
-        graph ? open_view(&view, options, &scratch, graph, model, error)
+        graph ? open_view(&view, ranges, options, &scratch, graph, model, error)
               : fail(error, PMOE_E_MEMORY, "model: no memory for its layer list (%zu bytes)", sizeof *graph);
     allocator_give(&scratch, graph);
     safetensors_close(&view, &scratch);
     return status;
+}
+
+pmoe_status pmoe_model_open(const void *file, size_t file_bytes, const pmoe_options *options, pmoe_model **model,
+                            pmoe_error *error)
+{
+    return model_open(file, file_bytes, NULL, options, model, error);
 }

@@ -38,6 +38,11 @@ enum model_memory {
     MODEL_KEEP_ALL,     /* every output stays readable after a pass but for what ReLUs and sums are made of: training */
 };
 
+/* What a layer was seen to read: the least and the largest finite number; least above most: nothing. */
+struct input_range {
+    float least, most;
+};
+
 struct pmoe_model {
     pmoe_allocator allocator;
     void *block; /* the one allocation, this struct included */
@@ -52,13 +57,34 @@ struct pmoe_model {
     char *metadata;     /* the file's metadata object as JSON text, or "{}" */
 };
 
-/* A model from a layer list, its weights all 0 until model_pack.  `metadata` is JSON text of an object. */
+/* A model from a layer list, its weights all 0 until model_pack.  `metadata` is JSON text of an object; ranges as for
+ * model_plan. */
 PMOE_MUST_USE pmoe_status model_create(const struct graph *graph, const char *metadata, size_t metadata_bytes,
-                                       enum model_memory memory, const pmoe_options *options, pmoe_model **model,
-                                       pmoe_error *error);
+                                       enum model_memory memory, const struct input_range *ranges,
+                                       const pmoe_options *options, pmoe_model **model, pmoe_error *error);
 
-/* Decide how each layer is carried out, and where its output lies (plan.c). */
-void model_plan(pmoe_model *model);
+/* pmoe_model_open, with ranges as for model_plan. */
+PMOE_MUST_USE pmoe_status model_open(const void *file, size_t file_bytes, const struct input_range *ranges,
+                                     const pmoe_options *options, pmoe_model **model, pmoe_error *error);
+
+/* ---- Eight bits (calibrate.c) ---- */
+
+/* Whether a layer is a convolution that eight bits suit: it reads no pixels, and its sums fit 32 bits. */
+int model_suits_int8(const pmoe_model *model, int32_t layer);
+
+int32_t model_int8_layers(const pmoe_model *model); /* how many run in eight bits */
+
+/* Pass `count` images through a model in floats; ranges [layers] become what those layers read, inside of experts all
+ * of them together. */
+PMOE_MUST_USE pmoe_status model_calibrate(const pmoe_model *model, const float *images, int32_t count,
+                                          struct input_range *ranges, pmoe_error *error);
+
+/* Widen a range by what one convolution reads: `images` maps or patches. */
+void input_range_see(struct input_range *range, const struct conv *conv, const float *const *x, int32_t images);
+
+/* Decide how each layer is carried out, and where its output lies (plan.c).  ranges NULL, or [layers] what each layer
+ * was seen to read: convolutions that can then run in eight bits. */
+void model_plan(pmoe_model *model, const struct input_range *ranges);
 void model_plan_kept(pmoe_model *model); /* where outputs lie once groups keep more or fewer; all else stays */
 
 /* ---- Weights (weights.c) ---- */
@@ -115,9 +141,10 @@ struct pmoe_run {
     void (*score)(void *training, int32_t router);
     void (*drop)(void *training, int32_t layer, int32_t images);
     void *training;
-    float *by_patch;     /* router scores as the kernel leaves them, [now * n][k] */
-    const float *images; /* of the part under way; afterwards of the last one */
-    int32_t expert;      /* under way; its outputs begin at this row of the group's */
+    struct input_range *ranges; /* [layers] while calibrating, else NULL */
+    float *by_patch;            /* router scores as the kernel leaves them, [now * n][k] */
+    const float *images;        /* of the part under way; afterwards of the last one */
+    int32_t expert;             /* under way; its outputs begin at this row of the group's */
     int32_t expert_row;
     float *scores[GRAPH_MAX_LAYERS];  /* routers: [batch][k][n] */
     int32_t *picks[GRAPH_MAX_LAYERS]; /* groups: [batch][k][l] patches; mixtures: [batch][kept] experts */

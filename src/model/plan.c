@@ -1,4 +1,5 @@
 /* Planning: which layers others carry out while they store, what each kernel call needs, and where outputs lie. */
+#include "../kernels/int8.h"
 #include "model.h"
 
 /* ---- Who reads whom ---- */
@@ -229,7 +230,7 @@ void model_plan_kept(pmoe_model *model)
     plan_activations(model);
 }
 
-void model_plan(pmoe_model *model)
+void model_plan(pmoe_model *model, const struct input_range *ranges)
 {
     const struct graph *graph = &model->graph;
     model->routed = model->mixed = -1;
@@ -243,6 +244,8 @@ void model_plan(pmoe_model *model)
     }
     for (int32_t i = 0; i < graph->layers; i++) {
         plan_layer(model, i);
+        if (ranges && model_suits_int8(model, i) && (ranges[i].least < 0 || ranges[i].most > 0))
+            int8_use(model->kernels, &model->plan[i].conv, ranges[i].least, ranges[i].most);
         fold(model, i);
     }
     for (int32_t i = 0; i < graph->layers; i++)

@@ -186,7 +186,7 @@ static pmoe_status open_parts(pmoe_trainer *trainer, const pmoe_recipe *recipe, 
         return fail(error, PMOE_E_MEMORY, "training: no memory for the layer list");
     TRY(recipe_graph(recipe, &trainer->allocator, trainer->graph, error));
     keep_recipe(trainer, recipe); /* its words are known to be short now */
-    TRY(model_create(trainer->graph, "{}", 2, MODEL_KEEP_ALL, options, &trainer->model, error));
+    TRY(model_create(trainer->graph, "{}", 2, MODEL_KEEP_ALL, NULL, options, &trainer->model, error));
     TRY(backward_open(trainer->model, &trainer->backward, error));
     trainer->apart = !backward_gathers(trainer->graph);
     trainer->noise = recipe_is_noisy(recipe) ? trainer->graph->tensors : 0;

@@ -65,7 +65,7 @@ static pmoe_model *open_model(const char *layers, const pmoe_allocator *allocato
     pmoe_options options = {.allocator = *allocator};
     pmoe_model *model;
     assert_int_equal(graph_read(layers, strlen(layers), allocator, &graph, &why), PMOE_OK);
-    assert_int_equal(model_create(&graph, "{}", 2, MODEL_SHARE_MEMORY, &options, &model, &why), PMOE_OK);
+    assert_int_equal(model_create(&graph, "{}", 2, MODEL_SHARE_MEMORY, NULL, &options, &model, &why), PMOE_OK);
     for (int32_t i = 0; i < graph.layers; i++) {
         if (graph.layer[i].weight < 0)
             continue;

@@ -102,7 +102,7 @@ static void bench_open(struct bench *bench, const char *list, uint64_t seed)
     pmoe_allocator allocator = allocator_or_malloc(NULL);
     model_file_open(&bench->file, list, seed);
     const struct graph *graph = &bench->file.graph;
-    assert_int_equal(model_create(graph, "{}", 2, MODEL_KEEP_ALL, NULL, &bench->model, NULL), PMOE_OK);
+    assert_int_equal(model_create(graph, "{}", 2, MODEL_KEEP_ALL, NULL, NULL, &bench->model, NULL), PMOE_OK);
     assert_int_equal(backward_open(bench->model, &bench->backward, NULL), PMOE_OK);
     pack_all(bench);
     for (int32_t b = 0; b < BATCH; b++)

@@ -20,16 +20,15 @@ static double bound(const struct layer *l, int32_t image, int32_t oy, int32_t ox
     const struct conv *conv = &l->conv;
     const int32_t each = conv->kernel * conv->kernel * conv->channels;
     const float *w = l->w + (ptrdiff_t)o * each;
-    double most = 0, sum = 0;
-    for (int32_t i = 0; i < each; i++)
-        most = fmax(most, fabs(w[i]));
+    double most = 0, sum_w = 0, sum_x = 0;
     for (int32_t i = 0; i < each; i++) {
         const int32_t k = i / conv->channels;
-        const double x = pixel_of(l, image, oy * conv->stride - conv->padding + k / conv->kernel,
-                                  ox * conv->stride - conv->padding + k % conv->kernel, i % conv->channels);
-        sum += conv->step / 2 * fabs(w[i]) + most / 127 / 2 * (fabs(x) + conv->step / 2);
+        most = fabsf(w[i]) > most ? fabsf(w[i]) : most;
+        sum_w += fabsf(w[i]);
+        sum_x += fabsf(pixel_of(l, image, oy * conv->stride - conv->padding + k / conv->kernel,
+                                ox * conv->stride - conv->padding + k % conv->kernel, i % conv->channels));
     }
-    return sum;
+    return conv->step / 2 * sum_w + most / 127 / 2 * (sum_x + each * conv->step / 2);
 }
 
 static void check_bound(const struct layer *l)
