@@ -1,10 +1,11 @@
 /* pmoe eval: accuracy of one model on photographs, and with its routing on freshly composed boards; how a mixture's
- * experts are used, by class. */
+ * experts are used, by class.  In eight bits, too, beside floats. */
 #include "../base/error.h"
 #include "../data/source.h"
 #include "../study/accuracy.h"
 #include "commands.h"
 #include "data_dir.h"
+#include "int8_file.h"
 #include "model_file.h"
 #include "output.h"
 #include "result.h"
@@ -14,8 +15,8 @@
 
 struct eval_options {
     const char *model, *data, *backgrounds, *isa;
-    int32_t set, split, json;
-    int64_t boards, seed, threads;
+    int32_t set, split, int8, json;
+    int64_t boards, calibrate, seed, threads;
 };
 
 static const struct option options[] = {
@@ -31,6 +32,11 @@ static const struct option options[] = {
      data_split_names, 0},
     {"boards", OPTION_INT, offsetof(struct eval_options, boards), NULL,
      "how many boards or photographs (default: 1000 boards, all photographs)", "N", 1, 10000000, NULL, 0},
+    {"int8", OPTION_FLAG, offsetof(struct eval_options, int8), NULL,
+     "convolutions in eight bits, but for those of the image itself; accuracy beside that of floats", NULL, 0, 0, NULL,
+     0},
+    {"calibrate", OPTION_INT, offsetof(struct eval_options, calibrate), "256",
+     "of int8: how many samples to train on say in which range numbers lie", "N", 1, 100000, NULL, 0},
     OPTION_ROW_SEED(struct eval_options, "seed of the sequence of boards"),
     OPTION_ROW_THREADS(struct eval_options),
     OPTION_ROW_ISA(struct eval_options),
@@ -43,8 +49,10 @@ struct eval_result {
     struct environment environment;
     const struct model_file *file;
     pmoe_set set;
+    const pmoe_model *model; /* the file's, or the one in eight bits */
     struct accuracy accuracy;
-    double *used; /* malloc: [1 + classes][2][experts of a mixture], what `usage` refers to */
+    int32_t correct_float; /* with --int8 */
+    double *used;          /* malloc: [1 + classes][2][experts of a mixture], what `usage` refers to */
 };
 
 static const char *data_folder(const struct eval_result *result)
@@ -98,7 +106,7 @@ static void write_json(struct json_writer *json, const void *context)
 {
     const struct eval_result *result = context;
     const struct accuracy *found = &result->accuracy;
-    pmoe_info info = pmoe_model_info(result->file->model);
+    pmoe_info info = pmoe_model_info(result->model);
     result_begin(json, "eval", result->command, info.isa, &result->environment);
     json_add_text(json, "model", info.name);
     json_add_text(json, "file", result->file->path);
@@ -111,6 +119,13 @@ static void write_json(struct json_writer *json, const void *context)
     json_add_int(json, "boards", found->boards);
     json_add_int(json, "correct", found->correct);
     json_add_number(json, "accuracy", percent(found->correct, found->boards), 6);
+    if (result->given->int8) {
+        json_add_number(json, "accuracy_float", percent(result->correct_float, found->boards), 6);
+        json_open_object(json, "int8");
+        json_add_int(json, "calibrated_on", result->given->calibrate);
+        json_add_int(json, "layers", info.int8_layers);
+        json_close_object(json);
+    }
     json_add_int(json, "experts", found->experts);
     if (found->usage.experts) {
         pmoe_usage usage = usage_read_row(&result->accuracy.usage, USAGE_ALL, result->used);
@@ -173,7 +188,7 @@ static void add_usage(const struct eval_result *result, struct output *out)
 static void write_text(const struct eval_result *result, struct output *out)
 {
     const struct accuracy *found = &result->accuracy;
-    pmoe_info info = pmoe_model_info(result->file->model);
+    pmoe_info info = pmoe_model_info(result->model);
     if (pmoe_set_is_photos(result->set))
         output_add(out, "%s on %d photographs of %s (%s, %s)\n", info.name, found->boards, pmoe_set_name(result->set),
                    data_folder(result), data_split_names[result->given->split]);
@@ -183,6 +198,11 @@ static void write_text(const struct eval_result *result, struct output *out)
                    (long long)result->given->seed);
     output_add(out, "accuracy %.2f%%, %lld multiply-adds an image\n", percent(found->correct, found->boards),
                (long long)info.multiply_adds);
+    if (result->given->int8)
+        output_add(out, "  in int8: %d convolution%s, calibrated on %d %s to train on; in floats %.2f%%\n",
+                   (int)info.int8_layers, info.int8_layers == 1 ? "" : "s", (int)result->given->calibrate,
+                   pmoe_set_is_photos(result->set) ? "photographs" : "boards",
+                   percent(result->correct_float, found->boards));
     if (found->experts)
         output_add(out, "discriminative patch: kept by any expert, kept by the expert that keeps it most often, and\n"
                         "with the largest gate of the expert that has it there most often\n");
@@ -224,21 +244,51 @@ static pmoe_status choose_set(const struct eval_options *given, const struct mod
                                   file->path, info.height, info.width, info.channels, info.classes);
 }
 
+/* result->accuracy of result->model; with --int8 what is counted beside it is how often floats are right. */
+static pmoe_status count(struct eval_result *result, struct accuracy_job job, struct pool *pool, pmoe_error *error)
+{
+    job.model = result->model;
+    TRY(accuracy_open(&job, pool, &result->accuracy, error));
+    if (!result->given->int8)
+        return PMOE_OK;
+    struct accuracy floats;
+    job.model = result->file->model;
+    TRY(accuracy_open(&job, pool, &floats, error));
+    result->correct_float = floats.correct;
+    accuracy_close(&floats);
+    return PMOE_OK;
+}
+
 static pmoe_status evaluate(struct eval_result *result, const struct data_dir *data, pmoe_error *error)
 {
     const struct eval_options *given = result->given;
     struct pool *pool = NULL;
     enum { DEFAULT_BOARDS = 1000 };
-    int32_t boards;
-    TRY(data_dir_samples(data, result->set, given->boards, DEFAULT_BOARDS, &boards, error));
+    struct accuracy_job job = {.data = data_dir_all(data), .set = result->set, .seed = (uint64_t)given->seed};
+    TRY(data_dir_samples(data, result->set, given->boards, DEFAULT_BOARDS, &job.boards, error));
     TRY(pool_open((int32_t)given->threads, &pool, error));
-    struct accuracy_job job = {result->file->model, data_dir_all(data), result->set, (uint64_t)given->seed, boards};
-    pmoe_status status = accuracy_open(&job, pool, &result->accuracy, error);
+    pmoe_status status = count(result, job, pool, error);
     pool_close(&pool);
     TRY(status);
     size_t rows = 1 + (size_t)result->accuracy.classes, experts = (size_t)result->accuracy.usage.experts;
     result->used = calloc(rows, 2 * (experts + 1) * sizeof *result->used);
     return result->used ? PMOE_OK : fail(error, PMOE_E_MEMORY, "no memory for a table of %zu experts", experts);
+}
+
+/* The model that is judged: the file's own, or *in_int8, opened here. */
+static pmoe_status choose_model(struct eval_result *result, pmoe_model **in_int8, pmoe_error *error)
+{
+    const struct eval_options *given = result->given;
+    const struct int8_request request = {.file = result->file,
+                                         .isa = given->isa,
+                                         .folder = given->data,
+                                         .set = result->set,
+                                         .count = (int32_t)given->calibrate,
+                                         .seed = (uint64_t)given->seed};
+    if (given->int8)
+        TRY(int8_file_open(&request, in_int8, error));
+    result->model = given->int8 ? *in_int8 : result->file->model;
+    return PMOE_OK;
 }
 
 static pmoe_status run(const void *given, const struct invocation *typed, struct output *out, pmoe_error *error)
@@ -249,7 +299,10 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     struct eval_result result = {
         .given = wanted, .command = typed->line, .environment = environment_read(), .file = &file};
     struct data_dir data = {.digits = NULL};
+    pmoe_model *in_int8 = NULL;
     pmoe_status status = choose_set(wanted, &file, &result.set, error);
+    if (status == PMOE_OK)
+        status = choose_model(&result, &in_int8, error);
     if (status == PMOE_OK)
         status = data_dir_open(wanted->data, result.set, (enum data_split)wanted->split, (int32_t)wanted->boards, &data,
                                error);
@@ -262,6 +315,7 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     free(result.used);
     accuracy_close(&result.accuracy);
     data_dir_close(&data);
+    pmoe_model_close(&in_int8);
     model_file_close(&file);
     return status;
 }
