@@ -7,16 +7,16 @@
  *                                            networks beside their dense twins, all hosts
  *
  * A run replaces that of the same host and group, and leaves the others.  A host is where the code ran and on which
- * instruction set or in which variant of the engine: native-avx512, wasm-relaxed.  Pure functions but for `keep`.
+ * instruction set or in which variant of the engine: native-avx512, wasm-relaxed.  avx512vnni is avx512 but for int8.  Pure functions but for `keep`.
  *
  * @typedef {Record<string, any>} Result   what `pmoe bench --json` prints, or the page's engine gives
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-export const GROUPS = ['layers', 'networks', 'routed', 'heads', 'kernels', 'models'];
+export const GROUPS = ['layers', 'networks', 'routed', 'heads', 'kernels', 'models', 'int8'];
 
 /** @param {Result} result */
-export const hostOf = ({ environment }) => `${environment.host}-${environment.variant ?? environment.isa}`;
+export const hostOf = ({ environment }) => `${environment.host}-${environment.variant ?? environment.isa.replace('vnni', '')}`;
 
 /** What is said once about all rows. @param {Result} result */
 function preface({ pmoe, build, command, seed, seconds, environment, measured }) {

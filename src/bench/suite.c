@@ -4,6 +4,7 @@
 #include "../base/error.h"
 #include "../base/memory.h"
 #include "../model/model.h"
+#include "int8_model.h"
 #include "networks.h"
 #include "suite_plan.h"
 
@@ -40,7 +41,8 @@ struct suite {
 
 const char *suite_group_name(enum suite_group group)
 {
-    static const char *const names[SUITE_GROUPS] = {"layers", "networks", "routed", "heads", "kernels", "models"};
+    static const char *const names[SUITE_GROUPS] = {"layers",  "networks", "routed", "heads",
+                                                    "kernels", "models",   "int8"};
     return names[group];
 }
 
@@ -122,9 +124,15 @@ static pmoe_status open_network(const struct suite *suite, const struct suite_en
     assert(network >= 0);
     TRY(network_file(network, &suite->memory, &file, &bytes, error));
     const pmoe_options options = {.isa = entry->isa};
-    double start = suite->options.clock_ns();
-    pmoe_status status = pmoe_model_open(file, bytes, &options, model, error);
-    *open_ns = suite->options.clock_ns() - start;
+    double (*const clock_ns)(void) = suite->options.clock_ns;
+    double start = clock_ns();
+    pmoe_status status;
+    if (entry->int8) {
+        status = int8_model_open(file, bytes, &options, suite->options.seed, clock_ns, model, open_ns, error);
+    } else {
+        status = pmoe_model_open(file, bytes, &options, model, error);
+        *open_ns = clock_ns() - start;
+    }
     allocator_give(&suite->memory, file);
     return status;
 }
@@ -137,12 +145,14 @@ static pmoe_status open_models(const struct suite *suite, const struct compariso
     for (int32_t i = 0; i < comparison->count; i++) {
         const struct suite_entry *entry = &comparison->entry[i];
         if (!entry->network) {
-            opened->model[i] = suite->options.models[entry->model].model;
-            opened->open_ns[i] = suite->options.models[entry->model].open_ns;
+            const struct suite_model *given = &suite->options.models[entry->model];
+            opened->model[i] = entry->int8 ? given->int8 : given->model;
+            opened->open_ns[i] = entry->int8 ? given->int8_open_ns : given->open_ns;
             continue;
         }
         int32_t same = 0;
-        while (same < i && (strcmp(comparison->entry[same].network, entry->network) != 0 ||
+        while (same < i && (comparison->entry[same].int8 != entry->int8 ||
+                            strcmp(comparison->entry[same].network, entry->network) != 0 ||
                             strcmp(comparison->entry[same].isa, entry->isa) != 0))
             same++;
         opened->model[i] = opened->model[same];
@@ -224,6 +234,7 @@ static struct suite_row model_row(const struct comparison *comparison, int32_t i
                             .isa = timed->model->kernels->name,
                             .batch = comparison->batch,
                             .threads = comparison->entry[index].threads,
+                            .int8 = comparison->entry[index].int8,
                             .experts = info.experts,
                             .kept = info.kept,
                             .patches = info.experts ? info.patches_high * info.patches_wide : 0,

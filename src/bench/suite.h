@@ -20,6 +20,7 @@ enum suite_group {
     SUITE_HEADS,    /* paper 2's heads, alone and on ResNet-18 */
     SUITE_KERNELS,  /* the kernel calls of all those: every instruction set, every algorithm */
     SUITE_MODELS,   /* the caller's models beside the first of them */
+    SUITE_INT8,     /* networks in floats and in eight bits, or those of the caller's models that are there in both */
     SUITE_GROUPS,
 };
 
@@ -30,6 +31,8 @@ enum { SUITE_MOST_BATCHES = 8, SUITE_MOST_THREADS = 8, SUITE_MOST_MODELS = 32 };
 struct suite_model {
     pmoe_model *model; /* the caller's */
     double open_ns;    /* what opening it took */
+    pmoe_model *int8;  /* the same in eight bits, for SUITE_INT8; or NULL */
+    double int8_open_ns;
 };
 
 struct suite_options {
@@ -42,7 +45,8 @@ struct suite_options {
     double (*clock_ns)(void);
     use_threads *use_threads;
     void *threads_context;
-    struct suite_model models[SUITE_MOST_MODELS]; /* SUITE_MODELS; SUITE_KERNELS takes theirs, if there are any */
+    struct suite_model
+        models[SUITE_MOST_MODELS]; /* SUITE_MODELS; SUITE_KERNELS and _INT8 take them, if there are any */
     int32_t model_count;
 };
 
@@ -53,6 +57,7 @@ struct suite_row {
     char layer[GRAPH_NAME_BYTES];   /* kernels: whose */
     const char *isa, *algorithm;    /* algorithm: of convolutions' kernels, else NULL */
     int32_t batch, threads;         /* kernels: 1 image */
+    int32_t int8;                   /* 1: the model in eight bits */
     int32_t patches, experts, kept; /* n, k, l of a routed model, else 0 */
     int32_t first;                  /* row it is compared with: the first of its comparison */
     int32_t beside_dense;           /* that one is dense: multiply-adds and time can be held together */

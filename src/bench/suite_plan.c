@@ -130,6 +130,36 @@ static void plan_models(struct plan *plan, int32_t batch)
     }
 }
 
+/* Beside itself in floats: the first of the two that were added. */
+static void add_int8(struct comparison *comparison)
+{
+    struct suite_entry entry = comparison->entry[comparison->count - 1];
+    entry.int8 = 1;
+    comparison->entry[comparison->count++] = entry;
+}
+
+static void plan_int8(struct plan *plan, int32_t batch)
+{
+    static const char *const networks[] = {"wrn10_2", "wrn10_4", "resnet18"};
+    const struct suite_options *options = plan->options;
+    int32_t given = 0;
+    for (int32_t i = 0; i < options->model_count; i++) {
+        if (!options->models[i].int8)
+            continue;
+        struct comparison *one =
+            add_comparison(plan, SUITE_INT8, pmoe_model_info(options->models[i].model).name, batch, 0);
+        add_entry(one, NULL, plan->isa, options->threads[0]);
+        one->entry[0].model = i;
+        add_int8(one);
+        given++;
+    }
+    for (size_t i = 0; i < sizeof networks / sizeof *networks && !given; i++) {
+        struct comparison *one = add_comparison(plan, SUITE_INT8, networks[i], batch, 0);
+        add_entry(one, networks[i], plan->isa, options->threads[0]);
+        add_int8(one);
+    }
+}
+
 /* ---- The whole ---- */
 
 static void plan_group(struct plan *plan, enum suite_group group, int32_t batch)
@@ -146,6 +176,10 @@ static void plan_group(struct plan *plan, enum suite_group group, int32_t batch)
             plan_family(plan, SUITE_ROUTED, &routed[i], batch);
         break;
     case SUITE_HEADS: plan_heads(plan, batch); break;
+    case SUITE_INT8:
+        if (!too_large(plan, batch, 32))
+            plan_int8(plan, batch);
+        break;
     case SUITE_KERNELS:
     case SUITE_GROUPS: break;
     }

@@ -10,6 +10,7 @@ enum { SUITE_MOST_ENTRIES = SUITE_MOST_MODELS, SUITE_MOST_COMPARISONS = 192 };
 struct suite_entry {
     const char *network; /* of networks.h, or NULL: ... */
     int32_t model;       /* ... an index into the options' models */
+    int32_t int8;        /* 1: in eight bits */
     const char *isa;
     int32_t threads, in_parts;
 };

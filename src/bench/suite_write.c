@@ -80,6 +80,8 @@ static void write_model(const struct suite_row *rows, const struct suite_row *ro
     json_add_text(json, "what", "model");
     json_add_text(json, "model", row->model);
     json_add_int(json, "batch", row->batch);
+    if (row->group == SUITE_INT8)
+        json_add_bool(json, "int8", row->int8);
     if (row->experts) {
         json_add_int(json, "n", row->patches);
         json_add_int(json, "k", row->experts);
@@ -142,8 +144,8 @@ void suite_write(const struct suite *suite, struct json_writer *json)
 static void write_view_name(const struct suite_row *row, struct json_writer *json)
 {
     char name[256];
-    snprintf(name, sizeof name, "%s/%s%s%s/%s%s%s/batch:%d/threads:%d", suite_group_name(row->group), row->model,
-             row->layer[0] ? "/" : "", row->layer, row->isa, row->algorithm ? "/" : "",
+    snprintf(name, sizeof name, "%s/%s%s%s%s/%s%s%s/batch:%d/threads:%d", suite_group_name(row->group), row->model,
+             row->int8 ? "/int8" : "", row->layer[0] ? "/" : "", row->layer, row->isa, row->algorithm ? "/" : "",
              row->algorithm ? row->algorithm : "", (int)row->batch, (int)row->threads);
     json_add_text(json, "name", name);
     json_add_text(json, "run_name", name);

@@ -5,6 +5,7 @@
  * already floats and the same every time, so caches are warm; cold is from a file's bytes to the first result.  Leaves
  * out reading files, decoding and output. */
 #include "../base/error.h"
+#include "../bench/int8_model.h"
 #include "bench_text.h"
 #include "commands.h"
 #include "model_file.h"
@@ -14,7 +15,8 @@
 #include <string.h>
 
 enum { WHAT_ALL = 0 }; /* then the groups, in the order of enum suite_group */
-static const char *const what_names[] = {"all", "layers", "networks", "routed", "heads", "kernels", "models", NULL};
+static const char *const what_names[] = {"all",     "layers", "networks", "routed", "heads",
+                                         "kernels", "models", "int8",     NULL};
 
 struct bench_options {
     struct option_texts models, networks;
@@ -30,7 +32,8 @@ static const struct option options[] = {
      "what to time (default: all, or with --model or --network those models and their kernels)", "WHAT", 0, 0,
      what_names, 0},
     {"model", OPTION_TEXTS, offsetof(struct bench_options, models), NULL,
-     "weights file for models; the first is what others are compared with (default: the three of weights/mosaic-*)",
+     "weights file for models, kernels or int8; of models the first is what others are compared with (default: the "
+     "three of weights/mosaic-*)",
      "FILE", 0, 0, NULL, 0},
     {"network", OPTION_TEXTS, offsetof(struct bench_options, networks), NULL,
      "likewise: a network of the benchmark, weights at random", "NAME", 0, 0, NULL, 0},
@@ -104,13 +107,27 @@ static pmoe_status read_options(struct bench *bench, pmoe_error *error)
 
 /* ---- Models ---- */
 
+static pmoe_status open_int8(const struct bench *bench, const char *path, const char *network,
+                             struct suite_model *model, pmoe_error *error)
+{
+    const pmoe_options options = {.isa = bench->given->isa};
+    struct file bytes;
+    pmoe_error why;
+    TRY(weights_read(path, network, &bytes, error));
+    pmoe_status status = int8_model_open(bytes.bytes, bytes.count, &options, (uint64_t)bench->given->seed,
+                                         native_clock_ns, &model->int8, &model->int8_open_ns, &why);
+    file_close(&bytes);
+    return status == PMOE_OK ? PMOE_OK : fail_at(error, path ? path : network, why);
+}
+
 static pmoe_status open_one(struct bench *bench, const char *path, const char *network, pmoe_error *error)
 {
     struct model_file *file = &bench->files[bench->file_count];
+    struct suite_model *model = &bench->suite_options.models[bench->file_count];
     TRY(model_file_open(path, network, bench->given->isa, file, error));
-    bench->suite_options.models[bench->file_count++] = (struct suite_model){file->model, file->open_ns};
-    bench->suite_options.model_count = bench->file_count;
-    return PMOE_OK;
+    *model = (struct suite_model){.model = file->model, .open_ns = file->open_ns};
+    bench->suite_options.model_count = ++bench->file_count;
+    return bench->given->what == 1 + SUITE_INT8 ? open_int8(bench, path, network, model, error) : PMOE_OK;
 }
 
 static pmoe_status open_models(struct bench *bench, pmoe_error *error)
@@ -202,8 +219,10 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     if (status == PMOE_OK)
         status = report(&bench, out, error);
     suite_close(&bench.suite);
-    for (int32_t i = 0; i < bench.file_count; i++)
+    for (int32_t i = 0; i < bench.file_count; i++) {
         model_file_close(&bench.files[i]);
+        pmoe_model_close(&bench.suite_options.models[i].int8);
+    }
     return status;
 }
 

@@ -28,7 +28,7 @@ static struct words row_words(const struct suite_row *row)
         snprintf(words.text, sizeof words.text, "%s, %d thread%s", row->isa, (int)row->threads,
                  row->threads == 1 ? "" : "s");
     else
-        snprintf(words.text, sizeof words.text, "%.47s", row->model);
+        snprintf(words.text, sizeof words.text, "%.47s%s", row->model, row->int8 ? ", int8" : "");
     return words;
 }
 

@@ -581,6 +581,6 @@ test('networks of the benchmark stand in for files', () => {
     refuse(['info', '--network', 'zzz'], /found "zzz"\n/);
     refuse(['info', '--network', 'wrn10_2', at('dense.safetensors')], /expected a weights file or --network NAME, found both/);
     refuse(['bench', '--network', 'conv64', '--seconds', '0'], /--network: expected a network/);
-    refuse(['bench', '--what', 'nets'], /--what: expected all, layers, networks, routed, heads, kernels or models, found "nets"/);
+    refuse(['bench', '--what', 'nets'], /--what: expected all, layers, networks, routed, heads, kernels, models or int8, found "nets"/);
     refuse(['bench', '--model', at('dense.safetensors'), '--seconds', '0', '--out', at('no/such/folder/x')], /no\/such\/folder/);
 });

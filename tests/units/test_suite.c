@@ -2,6 +2,7 @@
  * the JSON of a run.  Times come from the machine's clock where something is run, and nothing is asked of them but to
  * be positive. */
 #include "base/memory.h"
+#include "bench/int8_model.h"
 #include "bench/ledger.h"
 #include "bench/networks.h"
 #include "bench/reference.h"
@@ -261,7 +262,7 @@ static void a_run_gives_rows_with_ledgers(void **state)
     options.batch_count = 1;
     options.thread_count = 1;
     for (int32_t i = 0; i < MODELS; i++)
-        options.models[options.model_count++] = (struct suite_model){open_network(names[i]), 5};
+        options.models[options.model_count++] = (struct suite_model){.model = open_network(names[i]), .open_ns = 5};
     struct suite *suite;
     pmoe_error why = {PMOE_OK, ""};
     assert_int_equal(suite_open(&options, &suite, &why), PMOE_OK);
@@ -337,6 +338,50 @@ static void networks_are_opened_and_closed_by_the_suite(void **state)
     suite_close(&suite);
 }
 
+/* Floats first, then eight bits of the same, and no caller's model that is not there in both. */
+static void eight_bits_are_timed_beside_floats(void **state)
+{
+    (void)state;
+    struct suite_options options = options_of(1u << SUITE_INT8);
+    options.batches[0] = 2;
+    options.batch_count = 1;
+    int32_t count = suite_plan(&options, comparisons), rows;
+    assert_int_equal(count, 3);
+    for (int32_t i = 0; i < count; i++) {
+        assert_int_equal(comparisons[i].count, 2);
+        assert_string_equal(comparisons[i].entry[0].network, comparisons[i].entry[1].network);
+        assert_true(!comparisons[i].entry[0].int8 && comparisons[i].entry[1].int8);
+    }
+    unsigned char *file;
+    size_t bytes;
+    assert_int_equal(network_file(network_find("conv64_32"), NULL, &file, &bytes, NULL), PMOE_OK);
+    struct suite_model *given = &options.models[1];
+    pmoe_error why;
+    assert_int_equal(int8_model_open(file, bytes, NULL, 1, clock_ns, &given->int8, &given->int8_open_ns, &why),
+                     PMOE_E_ARGUMENT);
+    free(file);
+    assert_int_equal(network_file(network_find("wrn10_2"), NULL, &file, &bytes, NULL), PMOE_OK);
+    assert_int_equal(int8_model_open(file, bytes, NULL, 1, clock_ns, &given->int8, &given->int8_open_ns, &why),
+                     PMOE_OK);
+    free(file);
+    given->model = open_network("wrn10_2");
+    options.models[0].model = open_network("conv64_32");
+    options.model_count = 2;
+    assert_int_equal(suite_plan(&options, comparisons), 1);
+    struct suite *suite;
+    assert_int_equal(suite_open(&options, &suite, NULL), PMOE_OK);
+    assert_int_equal(suite_run(suite, 0, NULL), PMOE_OK);
+    const struct suite_row *row = suite_rows(suite, &rows);
+    assert_int_equal(rows, 2);
+    assert_true(!row[0].int8 && row[1].int8);
+    assert_string_equal(row[0].model, row[1].model);
+    assert_true(row[0].multiply_adds == row[1].multiply_adds && row[1].speedup.low > 0);
+    suite_close(&suite);
+    pmoe_model_close(&given->model);
+    pmoe_model_close(&given->int8);
+    pmoe_model_close(&options.models[0].model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +395,7 @@ int main(void)
         cmocka_unit_test(layers_run_on_everything_and_others_on_the_best),
         cmocka_unit_test(a_run_gives_rows_with_ledgers),
         cmocka_unit_test(networks_are_opened_and_closed_by_the_suite),
+        cmocka_unit_test(eight_bits_are_timed_beside_floats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

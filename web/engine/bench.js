@@ -10,7 +10,7 @@
 import { EngineError } from './error.js';
 
 /** In the order of enum suite_group. */
-export const GROUPS = ['layers', 'networks', 'routed', 'heads', 'kernels', 'models'];
+export const GROUPS = ['layers', 'networks', 'routed', 'heads', 'kernels', 'models', 'int8'];
 
 const MOST_BATCH = 4096;
 const MOST_SECONDS = 60;
