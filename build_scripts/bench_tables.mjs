@@ -17,7 +17,7 @@ const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(1)}%`;
 /** What sets a row apart from the others of its comparison. @param {Row} row */
 function nameOf(row) {
     if (row.what === 'kernel') return row.algorithm ? `${row.isa}, ${row.algorithm}` : row.isa;
-    return ['layers', 'networks'].includes(row.group) ? `${row.isa}, ${row.threads} thread${row.threads === 1 ? '' : 's'}` : row.model;
+    return ['layers', 'networks'].includes(row.group) ? `${row.isa}, ${row.threads} thread${row.threads === 1 ? '' : 's'}` : `${row.model}${row.int8 ? ', int8' : ''}`;
 }
 
 /** @param {Row} row */
