@@ -33,6 +33,7 @@ function result(host, isa, routedNs) {
 
 test('a result becomes a run for each group, without samples', () => {
     const runs = runsOf(result('native', 'avx512', 250));
+    assert.equal(runsOf(result('native', 'avx512vnni', 250))[0].host, 'native-avx512'); /* the same kernels but for int8 */
     assert.deepEqual(runs.map(({ host, group, rows }) => [host, group, rows.length]), [
         ['native-avx512', 'networks', 1],
         ['native-avx512', 'routed', 3],

@@ -77,6 +77,18 @@ test('the benchmark makes its networks itself', async () => {
     assert.ok(rows[2].ledger.theory > 3.7 && rows[2].parts_ns.router > 0);
 });
 
+for (const variant of ['simd', 'relaxed']) {
+    test(`the benchmark has networks in floats and in eight bits in the ${variant} variant`, async () => {
+        const { engine } = await started(variant, benchFiles());
+        const { titles } = bench(engine, { step: 'open', groups: ['int8'], batches: [1], seconds: 0 });
+        assert.deepEqual(titles, ['int8 wrn10_2, batch 1', 'int8 wrn10_4, batch 1', 'int8 resnet18, batch 1']);
+        bench(engine, { step: 'run', index: 0 });
+        const { rows } = bench(engine, { step: 'result' });
+        assert.deepEqual(rows.map(({ model, int8 }) => [model, int8]), [['wrn10_2', false], ['wrn10_2', true]]);
+        assert.equal(rows[0].multiply_adds, rows[1].multiply_adds);
+    });
+}
+
 test('what the benchmark is asked for is checked', async () => {
     const { engine } = await started('simd', benchFiles());
     const refused = (/** @type {object} */ args, /** @type {RegExp} */ sentence) => assert.throws(() => bench(engine, args), sentence);
