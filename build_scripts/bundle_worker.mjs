@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The engine's worker in one file: its seven modules cost a starting page 25 to 30 ms more than one.
+ * The engine's worker in one file: its eight modules cost a starting page 25 to 30 ms more than one.
  *
  *     node build_scripts/bundle_worker.mjs web/engine/worker.js build/wasm/worker.js
  *

@@ -66,7 +66,7 @@ function hasCode(file) {
     return extname(file) !== '.js' || !/^\s*export \{\};\s*$/.test(readFileSync(file, 'utf8').replaceAll(/\/\*.*?\*\//gs, ''));
 }
 
-const inWorker = ['worker', 'service', 'engine', 'core', 'fetch', 'bench'].map((name) => join(ROOT, `web/engine/${name}.js`)); // and only there; bench.js no page asks for
+const inWorker = ['worker', 'service', 'engine', 'core', 'instance', 'fetch', 'bench'].map((name) => join(ROOT, `web/engine/${name}.js`)); // and only there; bench.js no page asks for
 const page = [join(ROOT, 'index.html'), ...filesBelow(join(ROOT, 'web')), join(ROOT, 'build/wasm/worker.js')].filter(
     (file) => existsSync(file) && PAGE_TYPES.includes(extname(file)) && !inWorker.includes(file) && hasCode(file),
 );

@@ -34,7 +34,7 @@ async function startOurs() {
     const variant = threads > 1 ? `${plain}-threads` : plain;
     if (!accepts(variant)) continue;
     const core = await Core.load(new Uint8Array(await bytesOf(`build/wasm/pmoe-${variant}.wasm`)), variant, threads > 1);
-    const absent = threads > 1 ? await core.startThreads(threads - 1) : [];
+    const absent = threads > 1 ? await core.wasm.startThreads(threads - 1) : [];
     if (absent.length) throw new Error(`pmoe: ${absent[0]}`);
     engines.push({ name: engines.length ? `pmoe ${plain}` : 'pmoe', core, variant });
   }
@@ -125,7 +125,7 @@ const operations = {
       isolated: scope.crossOriginIsolated,
       userAgent: navigator.userAgent,
       variants: engines.map(({ variant }) => variant),
-      pmoe: engines[0].core.layout.version,
+      pmoe: engines[0].core.wasm.layout.version,
       clockStepMs: parts.clockStep(),
     };
   },

@@ -356,6 +356,70 @@ static void describe_head(const pmoe_recipe *recipe, struct json_writer *json)
     }
 }
 
+static void describe_network(const pmoe_recipe *recipe, struct json_writer *json)
+{
+    if (is_wrn(recipe)) {
+        json_add_int(json, "depth", recipe->depth);
+        json_add_int(json, "widen", recipe->widen);
+        if (has_patch(recipe))
+            json_add_int(json, "patch", recipe->patch);
+    } else if (has_stages(recipe)) {
+        json_add_text(json, "stem", recipe->stem);
+        if (recipe->kind == PMOE_DEEP)
+            json_add_int(json, "patch", recipe->patch);
+        json_add_text(json, "stages", recipe->stages);
+        json_add_text(json, "pooling", recipe->pooling);
+        json_add_bool(json, "norm", recipe->norm);
+    } else {
+        json_add_int(json, "filters", recipe->filters);
+    }
+    if (recipe_has_hidden(recipe))
+        describe_head(recipe, json);
+    if (recipe->bias)
+        json_add_bool(json, "bias", 1);
+}
+
+static void describe_experts(const pmoe_recipe *recipe, struct json_writer *json)
+{
+    if (has_experts(recipe)) {
+        json_add_int(json, "experts", recipe->experts);
+        json_add_int(json, "kept", recipe->kept);
+        json_add_number(json, "router_std", (double)recipe->router_std, 9);
+    }
+    if (is_soft(recipe))
+        json_add_text(json, "gate", recipe->gate);
+    if (recipe->kind == PMOE_SEPARATE) {
+        json_add_int(json, "router_epochs", recipe->router_epochs);
+        json_add_number(json, "router_rate", (double)recipe->router_rate, 9);
+    }
+}
+
+static void describe_training(const pmoe_recipe *recipe, struct json_writer *json)
+{
+    json_add_text(json, "divisor", recipe->divisor);
+    json_add_int(json, "samples", recipe->samples);
+    json_add_bool(json, "fresh", recipe->fresh);
+    json_add_int(json, "shift", recipe->shift);
+    if (recipe->flip)
+        json_add_bool(json, "flip", 1);
+    json_add_int(json, "batch", recipe->batch);
+    json_add_int(json, "epochs", recipe->epochs);
+    json_add_text(json, "optimizer", recipe->optimizer);
+    if (recipe->momentum > 0) {
+        json_add_number(json, "momentum", (double)recipe->momentum, 9);
+        json_add_bool(json, "nesterov", recipe->nesterov);
+    }
+    if (recipe->decay > 0)
+        json_add_number(json, "decay", (double)recipe->decay, 9);
+    if (recipe->schedule)
+        json_add_text(json, "schedule", recipe->schedule);
+    if (recipe->smoothing > 0)
+        json_add_number(json, "smoothing", (double)recipe->smoothing, 9);
+    json_add_number(json, "rate", (double)recipe->rate, 9);
+    json_add_number(json, "rate_end", (double)recipe->rate_end, 9);
+    json_add_number(json, "expert_std", (double)recipe->expert_std, 9);
+}
+
 size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
 {
     struct json_writer json;
@@ -364,58 +428,9 @@ size_t recipe_describe(const pmoe_recipe *recipe, char *text, size_t capacity)
     json_add_text(&json, "name", recipe->name);
     json_add_text(&json, "kind", model_kind_name(recipe->kind));
     json_add_text(&json, "set", pmoe_set_name(recipe->set));
-    if (is_wrn(recipe)) {
-        json_add_int(&json, "depth", recipe->depth);
-        json_add_int(&json, "widen", recipe->widen);
-        if (has_patch(recipe))
-            json_add_int(&json, "patch", recipe->patch);
-    } else if (has_stages(recipe)) {
-        json_add_text(&json, "stem", recipe->stem);
-        if (recipe->kind == PMOE_DEEP)
-            json_add_int(&json, "patch", recipe->patch);
-        json_add_text(&json, "stages", recipe->stages);
-        json_add_text(&json, "pooling", recipe->pooling);
-        json_add_bool(&json, "norm", recipe->norm);
-    } else {
-        json_add_int(&json, "filters", recipe->filters);
-    }
-    if (recipe_has_hidden(recipe))
-        describe_head(recipe, &json);
-    if (recipe->bias)
-        json_add_bool(&json, "bias", 1);
-    if (has_experts(recipe)) {
-        json_add_int(&json, "experts", recipe->experts);
-        json_add_int(&json, "kept", recipe->kept);
-        json_add_number(&json, "router_std", (double)recipe->router_std, 9);
-    }
-    if (is_soft(recipe))
-        json_add_text(&json, "gate", recipe->gate);
-    if (recipe->kind == PMOE_SEPARATE) {
-        json_add_int(&json, "router_epochs", recipe->router_epochs);
-        json_add_number(&json, "router_rate", (double)recipe->router_rate, 9);
-    }
-    json_add_text(&json, "divisor", recipe->divisor);
-    json_add_int(&json, "samples", recipe->samples);
-    json_add_bool(&json, "fresh", recipe->fresh);
-    json_add_int(&json, "shift", recipe->shift);
-    if (recipe->flip)
-        json_add_bool(&json, "flip", 1);
-    json_add_int(&json, "batch", recipe->batch);
-    json_add_int(&json, "epochs", recipe->epochs);
-    json_add_text(&json, "optimizer", recipe->optimizer);
-    if (recipe->momentum > 0) {
-        json_add_number(&json, "momentum", (double)recipe->momentum, 9);
-        json_add_bool(&json, "nesterov", recipe->nesterov);
-    }
-    if (recipe->decay > 0)
-        json_add_number(&json, "decay", (double)recipe->decay, 9);
-    if (recipe->schedule)
-        json_add_text(&json, "schedule", recipe->schedule);
-    if (recipe->smoothing > 0)
-        json_add_number(&json, "smoothing", (double)recipe->smoothing, 9);
-    json_add_number(&json, "rate", (double)recipe->rate, 9);
-    json_add_number(&json, "rate_end", (double)recipe->rate_end, 9);
-    json_add_number(&json, "expert_std", (double)recipe->expert_std, 9);
+    describe_network(recipe, &json);
+    describe_experts(recipe, &json);
+    describe_training(recipe, &json);
     json_add_text(&json, "output", recipe->output);
     json_add_int(&json, "seed", (int64_t)recipe->seed);
     json_close_object(&json);

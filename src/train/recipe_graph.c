@@ -1,6 +1,7 @@
 /* From a recipe to a layer list. */
 #include "../base/error.h"
 #include "../data/source.h"
+#include "../model/layer_list.h"
 #include "recipe.h"
 
 #include <stdio.h>
@@ -11,87 +12,22 @@ enum { RECIPE_TEXT_BYTES = 16384 };
 /* Of a normalisation, whose variance is known: as good as none. */
 static const double NORMALISE_EPSILON = 1e-12;
 
-static void write_layer(struct json_writer *json, const char *name, const char *type)
-{
-    json_open_object(json, NULL);
-    if (name)
-        json_add_text(json, "name", name);
-    json_add_text(json, "type", type);
-}
-
-static void write_bias(struct json_writer *json, const pmoe_recipe *recipe)
-{
-    if (recipe->bias)
-        json_add_bool(json, "bias", 1);
-}
-
 static void write_cnn(struct json_writer *json, const pmoe_recipe *recipe)
 {
-    write_layer(json, "conv", "patch_conv");
-    json_add_int(json, "patch", PMOE_CELL);
-    json_add_int(json, "filters", recipe->filters);
-    write_bias(json, recipe);
-    json_close_object(json);
-    write_layer(json, "relu", "relu");
-    json_close_object(json);
+    list_patch_conv(json, "conv", PMOE_CELL, recipe->filters, recipe->bias);
+    list_plain(json, "relu", LAYER_RELU, NULL);
 }
 
 static void write_experts(struct json_writer *json, const pmoe_recipe *recipe)
 {
-    write_layer(json, "router", "patch_router");
-    json_add_int(json, "patch", PMOE_CELL);
-    json_add_int(json, "experts", recipe->experts);
-    json_close_object(json);
-    write_layer(json, "experts", "expert_group");
-    json_add_text(json, "input", "image");
-    json_add_text(json, "router", "router");
-    json_add_int(json, "kept", recipe->kept);
-    json_add_text(json, "gate", recipe->kind == PMOE_SEPARATE ? "hard" : recipe->gate);
-    json_open_array(json, "expert");
-    write_layer(json, NULL, "patch_conv");
-    json_add_int(json, "patch", PMOE_CELL);
-    json_add_int(json, "filters", recipe->filters / recipe->experts);
-    write_bias(json, recipe);
-    json_close_object(json);
-    write_layer(json, NULL, "relu");
-    json_close_object(json);
-    json_close_array(json);
-    json_close_object(json);
+    const char *gate = recipe->kind == PMOE_SEPARATE ? gate_form_name(GATE_HARD) : recipe->gate;
+    list_patch_router(json, "router", NULL, PMOE_CELL, recipe->experts);
+    list_open_experts(json, LAYER_EXPERT_GROUP,
+                      (struct list_experts){"experts", "image", "router", recipe->kept, gate, NULL, NULL});
+    list_patch_conv(json, NULL, PMOE_CELL, recipe->filters / recipe->experts, recipe->bias);
+    list_plain(json, NULL, LAYER_RELU, NULL);
+    list_close_experts(json);
 }
-
-/* What a layer reads if it is not the one before it. */
-static void write_input(struct json_writer *json, const char *input)
-{
-    if (input)
-        json_add_text(json, "input", input);
-}
-
-static void write_plain(struct json_writer *json, const char *name, const char *type, const char *input)
-{
-    write_layer(json, name, type);
-    write_input(json, input);
-    json_close_object(json);
-}
-
-/* Padded so that every stride pixels of the input give one, and no more than that: nothing where windows do not
- * overlap. */
-static void write_conv(struct json_writer *json, const pmoe_recipe *recipe, const char *name, const char *input,
-                       int32_t kernel, int32_t stride, int32_t filters)
-{
-    write_layer(json, name, "conv");
-    write_input(json, input);
-    json_add_int(json, "kernel", kernel);
-    json_add_int(json, "stride", stride);
-    json_add_int(json, "padding", kernel > stride ? (kernel - stride + 1) / 2 : 0);
-    json_add_int(json, "filters", filters);
-    write_bias(json, recipe);
-    json_close_object(json);
-}
-
-/* One name of a block's layers. */
-struct layer_name {
-    char text[GRAPH_NAME_BYTES];
-};
 
 static struct layer_name block_layer(int32_t group, int32_t block, const char *layer)
 {
@@ -109,10 +45,10 @@ int32_t recipe_group_filters(const pmoe_recipe *recipe, int32_t group)
 static void write_half_block(struct json_writer *json, const pmoe_recipe *recipe, int32_t group, int32_t block,
                              const char *input)
 {
-    write_plain(json, block_layer(group, block, "norm1").text, "batch_norm", input);
-    write_plain(json, block_layer(group, block, "relu1").text, "relu", NULL);
-    write_conv(json, recipe, block_layer(group, block, "conv1").text, NULL, 3, group > 0 && block == 0 ? 2 : 1,
-               recipe_group_filters(recipe, group));
+    list_plain(json, block_layer(group, block, "norm1").text, LAYER_BATCH_NORM, input);
+    list_plain(json, block_layer(group, block, "relu1").text, LAYER_RELU, NULL);
+    list_conv(json, block_layer(group, block, "conv1").text, NULL, 3, group > 0 && block == 0 ? 2 : 1,
+              recipe_group_filters(recipe, group), recipe->bias);
 }
 
 /* norm, ReLU, 3x3, norm, ReLU, 3x3, and the block's input added; where the shape changes, a 1x1 of that input, not
@@ -124,14 +60,12 @@ static void write_block(struct json_writer *json, const pmoe_recipe *recipe, int
     struct layer_name skip = block_layer(group, block, "skip");
     int changes = stride != 1 || channels != filters;
     if (changes)
-        write_conv(json, recipe, skip.text, input, 1, stride, filters);
+        list_conv(json, skip.text, input, 1, stride, filters, recipe->bias);
     write_half_block(json, recipe, group, block, input);
-    write_plain(json, block_layer(group, block, "norm2").text, "batch_norm", NULL);
-    write_plain(json, block_layer(group, block, "relu2").text, "relu", NULL);
-    write_conv(json, recipe, block_layer(group, block, "conv2").text, NULL, 3, 1, filters);
-    write_layer(json, block_layer(group, block, "sum").text, "add");
-    json_add_text(json, "with", changes ? skip.text : input);
-    json_close_object(json);
+    list_plain(json, block_layer(group, block, "norm2").text, LAYER_BATCH_NORM, NULL);
+    list_plain(json, block_layer(group, block, "relu2").text, LAYER_RELU, NULL);
+    list_conv(json, block_layer(group, block, "conv2").text, NULL, 3, 1, filters, recipe->bias);
+    list_sum(json, block_layer(group, block, "sum").text, NULL, changes ? skip.text : input);
 }
 
 /* Paper 1's code: the last block loses its sum, and its second convolution becomes one of experts, each a share of the
@@ -141,34 +75,24 @@ static void write_routed_block(struct json_writer *json, const pmoe_recipe *reci
                                const char *input)
 {
     write_half_block(json, recipe, group, block, input);
-    write_layer(json, "router", "patch_router");
-    json_add_int(json, "patch", recipe->patch);
-    json_add_int(json, "experts", recipe->experts);
-    json_close_object(json);
-    write_layer(json, "experts", "expert_group");
-    write_input(json, block_layer(group, block, "conv1").text);
-    json_add_text(json, "router", "router");
-    json_add_int(json, "kept", recipe->kept);
-    json_add_text(json, "gate", recipe->gate);
-    json_add_text(json, "gated", "input");
-    json_add_text(json, "dropped", "zeros");
-    json_open_array(json, "expert");
-    write_plain(json, "norm1", "batch_norm", NULL);
-    write_plain(json, "relu1", "relu", NULL);
-    write_conv(json, recipe, "conv", NULL, recipe->patch == 1 ? 1 : 3, 1,
-               recipe_group_filters(recipe, group) / recipe->experts);
-    write_plain(json, "norm2", "batch_norm", NULL);
-    write_plain(json, "relu2", "relu", NULL);
-    write_layer(json, NULL, "avg_pool");
-    json_add_text(json, "divisor", "n");
-    json_close_object(json);
-    json_close_array(json);
-    json_close_object(json);
+    list_patch_router(json, "router", NULL, recipe->patch, recipe->experts);
+    list_open_experts(json, LAYER_EXPERT_GROUP,
+                      (struct list_experts){"experts", block_layer(group, block, "conv1").text, "router", recipe->kept,
+                                            recipe->gate, gate_place_name(GATE_ON_INPUT),
+                                            dropped_rule_name(DROPPED_ZEROS)});
+    list_plain(json, "norm1", LAYER_BATCH_NORM, NULL);
+    list_plain(json, "relu1", LAYER_RELU, NULL);
+    list_conv(json, "conv", NULL, recipe->patch == 1 ? 1 : 3, 1, recipe_group_filters(recipe, group) / recipe->experts,
+              recipe->bias);
+    list_plain(json, "norm2", LAYER_BATCH_NORM, NULL);
+    list_plain(json, "relu2", LAYER_RELU, NULL);
+    list_avg_pool(json, NULL, pool_divisor_name(POOL_BY_PATCHES));
+    list_close_experts(json);
 }
 
 static void write_normalise(struct json_writer *json)
 {
-    write_layer(json, "normalise", "batch_norm");
+    list_open_layer(json, "normalise", LAYER_BATCH_NORM, NULL);
     json_add_number(json, "epsilon", NORMALISE_EPSILON, 9);
     json_close_object(json);
 }
@@ -178,7 +102,7 @@ static void write_wrn(struct json_writer *json, const pmoe_recipe *recipe)
 {
     struct layer_name input = {"stem"};
     int32_t channels = 16, blocks = (recipe->depth - 4) / 6;
-    write_conv(json, recipe, input.text, NULL, 3, 1, channels);
+    list_conv(json, input.text, NULL, 3, 1, channels, recipe->bias);
     for (int32_t group = 0; group < 3; group++)
         for (int32_t block = 0; block < blocks; block++) {
             if (recipe->kind == PMOE_WRN_PMOE && group == 2 && block + 1 == blocks) {
@@ -189,8 +113,8 @@ static void write_wrn(struct json_writer *json, const pmoe_recipe *recipe)
             input = block_layer(group, block, "sum");
             channels = recipe_group_filters(recipe, group);
         }
-    write_plain(json, "norm", "batch_norm", NULL);
-    write_plain(json, "relu", "relu", NULL);
+    list_plain(json, "norm", LAYER_BATCH_NORM, NULL);
+    list_plain(json, "relu", LAYER_RELU, NULL);
 }
 
 /* ---- Stems and stages ---- */
@@ -241,11 +165,11 @@ static struct layer_name write_stages(struct json_writer *json, const pmoe_recip
     struct stage stages[RECIPE_MAX_STAGES];
     int32_t count = recipe_stages(text, stages);
     for (int32_t i = 0; i < count; i++) {
-        write_conv(json, recipe, stage_layer(prefix, i, "").text, NULL, stages[i].kernel, stages[i].stride,
-                   stages[i].filters);
+        list_conv(json, stage_layer(prefix, i, "").text, NULL, stages[i].kernel, stages[i].stride, stages[i].filters,
+                  recipe->bias);
         if (recipe->norm)
-            write_plain(json, stage_layer(prefix, i, ".norm").text, "batch_norm", NULL);
-        write_plain(json, stage_layer(prefix, i, ".relu").text, "relu", NULL);
+            list_plain(json, stage_layer(prefix, i, ".norm").text, LAYER_BATCH_NORM, NULL);
+        list_plain(json, stage_layer(prefix, i, ".relu").text, LAYER_RELU, NULL);
     }
     return stage_layer(prefix, count - 1, ".relu");
 }
@@ -253,93 +177,55 @@ static struct layer_name write_stages(struct json_writer *json, const pmoe_recip
 /* Over all pixels of a patch or of the map. */
 static void write_stage_pool(struct json_writer *json, const pmoe_recipe *recipe)
 {
-    int is_max = strcmp(recipe->pooling, "max") == 0;
-    write_layer(json, "pool", is_max ? "max_pool" : "avg_pool");
-    if (!is_max)
-        json_add_text(json, "divisor", "n");
-    json_close_object(json);
+    if (strcmp(recipe->pooling, "max") == 0)
+        list_plain(json, "pool", LAYER_MAX_POOL, NULL);
+    else
+        list_avg_pool(json, "pool", pool_divisor_name(POOL_BY_PATCHES));
 }
 
 static void write_deep(struct json_writer *json, const pmoe_recipe *recipe)
 {
     struct layer_name stem = write_stages(json, recipe, "stem", recipe->stem);
-    write_layer(json, "router", "patch_router");
-    json_add_int(json, "patch", recipe->patch);
-    json_add_int(json, "experts", recipe->experts);
-    json_close_object(json);
-    write_layer(json, "experts", "expert_group");
-    write_input(json, stem.text);
-    json_add_text(json, "router", "router");
-    json_add_int(json, "kept", recipe->kept);
-    json_add_text(json, "gate", recipe->gate);
-    json_open_array(json, "expert");
+    list_patch_router(json, "router", NULL, recipe->patch, recipe->experts);
+    list_open_experts(json, LAYER_EXPERT_GROUP,
+                      (struct list_experts){"experts", stem.text, "router", recipe->kept, recipe->gate, NULL, NULL});
     write_stages(json, recipe, "conv", recipe->stages);
     write_stage_pool(json, recipe);
-    json_close_array(json);
-    json_close_object(json);
+    list_close_experts(json);
 }
 
 /* ---- Heads ---- */
 
-static void write_linear(struct json_writer *json, const char *name, int32_t outputs)
-{
-    write_layer(json, name, "linear");
-    json_add_int(json, "outputs", outputs);
-    json_add_bool(json, "bias", 1);
-    json_close_object(json);
-}
-
 /* Paper 2's experts, and its dense head: linear, ReLU, linear. */
 static void write_hidden(struct json_writer *json, const pmoe_recipe *recipe, int32_t outputs)
 {
-    write_linear(json, "hidden", recipe_head_width(recipe));
-    write_plain(json, "active", "relu", NULL);
-    write_linear(json, "out", outputs);
+    list_linear(json, "hidden", NULL, recipe_head_width(recipe), 1);
+    list_plain(json, "active", LAYER_RELU, NULL);
+    list_linear(json, "out", NULL, outputs, 1);
 }
 
 static void write_mixture(struct json_writer *json, const pmoe_recipe *recipe, int32_t outputs)
 {
-    write_layer(json, "gate", "sample_router");
-    json_add_int(json, "experts", recipe->experts);
-    json_add_bool(json, "bias", 1);
-    if (recipe_is_noisy(recipe))
-        json_add_bool(json, "normalise", 1);
-    json_close_object(json);
-    write_layer(json, "head", "mixture");
-    json_add_text(json, "input", "pool");
-    json_add_text(json, "router", "gate");
-    json_add_int(json, "kept", recipe->kept);
-    json_add_text(json, "gate", "topl_softmax");
-    json_open_array(json, "expert");
+    list_sample_router(json, "gate", NULL, recipe->experts, recipe_is_noisy(recipe));
+    list_open_experts(
+        json, LAYER_MIXTURE,
+        (struct list_experts){"head", "pool", "gate", recipe->kept, gate_form_name(GATE_TOPL_SOFTMAX), NULL, NULL});
     write_hidden(json, recipe, outputs);
-    json_close_array(json);
-    json_close_object(json);
+    list_close_experts(json);
 }
 
 /* What makes logits of the pooled vector. */
 static void write_head(struct json_writer *json, const pmoe_recipe *recipe, int32_t outputs)
 {
-    if (recipe_is_mixture(recipe)) {
+    if (recipe_is_mixture(recipe))
         write_mixture(json, recipe, outputs);
-    } else if (recipe_has_hidden(recipe)) {
+    else if (recipe_has_hidden(recipe))
         write_hidden(json, recipe, outputs);
-    } else if (recipe->kind >= PMOE_WRN) {
-        write_linear(json, "out", outputs);
-    } else {
-        write_layer(json, "out", "linear");
-        json_add_int(json, "outputs", outputs);
-        json_close_object(json);
-    }
+    else
+        list_linear(json, "out", NULL, outputs, recipe->kind >= PMOE_WRN);
 }
 
 /* ---- All of them ---- */
-
-static void write_pool(struct json_writer *json, const pmoe_recipe *recipe)
-{
-    write_layer(json, "pool", "avg_pool");
-    json_add_text(json, "divisor", recipe->divisor);
-    json_close_object(json);
-}
 
 static void write_layers(struct json_writer *json, const pmoe_recipe *recipe)
 {
@@ -358,32 +244,22 @@ static void write_layers(struct json_writer *json, const pmoe_recipe *recipe)
         write_stage_pool(json, recipe);
         return;
     }
-    write_pool(json, recipe);
+    list_avg_pool(json, "pool", recipe->divisor);
 }
 
 static size_t write_graph(const pmoe_recipe *recipe, char *text, size_t capacity)
 {
     int32_t classes = pmoe_set_classes(recipe->set);
+    struct source shape = source_shape(recipe->set);
     struct json_writer json;
     json_begin(&json, text, capacity);
-    json_open_object(&json, NULL);
-    json_add_int(&json, "version", GRAPH_VERSION);
-    json_add_text(&json, "name", recipe->name);
-    json_open_object(&json, "input");
-    struct source shape = source_shape(recipe->set);
-    json_add_int(&json, "height", shape.height);
-    json_add_int(&json, "width", shape.width);
-    json_add_int(&json, "channels", shape.channels);
-    json_close_object(&json);
-    json_open_array(&json, "classes");
+    list_begin(&json, recipe->name, shape.height, shape.width, shape.channels);
     for (int32_t c = 0; c < classes; c++)
         json_add_text(&json, NULL, pmoe_set_class(recipe->set, c));
-    json_close_array(&json);
-    json_open_array(&json, "layers");
+    list_begin_layers(&json);
     write_layers(&json, recipe);
     write_head(&json, recipe, classes == 2 ? 1 : classes);
-    json_close_array(&json);
-    json_close_object(&json);
+    list_end(&json);
     return json.length;
 }
 

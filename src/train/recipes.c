@@ -6,8 +6,8 @@
 
 /* What all recipes for CIFAR-10 share. */
 #define CIFAR(called)                                                                                                  \
-    .name = "cifar-" called, .set = PMOE_CIFAR10, .divisor = "n", .samples = 50000, .batch = 128,                      \
-    .schedule = "one_cycle", .rate_end = 0, .output = "trained", .seed = 1
+    .name = "cifar-" called, .set = PMOE_CIFAR10, .samples = 50000, .batch = 128, .schedule = "one_cycle",             \
+    .rate_end = 0, .output = "trained", .seed = 1
 
 /* And those that see every photograph anew each time. */
 #define MOVED(called)                                                                                                  \
@@ -17,7 +17,7 @@
 /* All four heads (papers C1 to C3), of the paper's sizes: 512 hidden outputs, or 8 experts of 64.  As in the paper's
  * code, which declares crops and mirror images and never runs them, photographs are as they are. */
 #define HEAD(called)                                                                                                   \
-    CIFAR("head-" called), .head = called, .kind = PMOE_WRN, .depth = 10, .widen = 2, .epochs = 7,                     \
+    CIFAR("head-" called), .head = called, .kind = PMOE_WRN, .depth = 10, .widen = 2, .epochs = 7, .divisor = "n",     \
                            .optimizer = "adam", .rate = 0.005f, .dropout = 0.1f
 
 /* Paper 1's settings for photographs (papers B2), but for the width: 10 there. */
@@ -26,7 +26,7 @@
     .optimizer = "sgd", .rate = 0.1f, .rate_end = 0.1f, .output = "trained", .seed = 1
 
 /* The frontier of accuracy against time: one stem and one budget for all. */
-#define STAGES(called) MOVED(called), .stem = "16,32/2", .norm = 1, .pooling = "avg", .epochs = 8
+#define STAGES(called) MOVED(called), .divisor = "l", .stem = "16,32/2", .norm = 1, .pooling = "avg", .epochs = 8
 
 /* Paper 1's MNIST settings (papers A2 and B1; the code's where text and code differ: pooling by n, output +1 / -1 of
  * the separate model), and ours for ten classes.  board-cnn has as many filters as all experts of board-deep-pmoe
@@ -161,9 +161,9 @@ static const pmoe_recipe recipes[] = {
      .rate_end = 0.00005f,
      .output = "trained",
      .seed = 1},
-    {MOVED("wrn"), .kind = PMOE_WRN, .depth = 16, .widen = 2, .epochs = 32},
-    {MOVED("wrn-pmoe"), .kind = PMOE_WRN_PMOE, .depth = 16, .widen = 2, .epochs = 32, .patch = 1, .experts = 4,
-     .kept = 16, .gate = "softmax_topl", .router_std = 1e-4f},
+    {MOVED("wrn"), .divisor = "n", .kind = PMOE_WRN, .depth = 16, .widen = 2, .epochs = 32},
+    {MOVED("wrn-pmoe"), .divisor = "n", .kind = PMOE_WRN_PMOE, .depth = 16, .widen = 2, .epochs = 32, .patch = 1,
+     .experts = 4, .kept = 16, .gate = "softmax_topl", .router_std = 1e-4f},
     {STAGES("cnn"), .kind = PMOE_STAGES, .stages = "64,128/2,128"},
     {STAGES("deep-pmoe"), .kind = PMOE_DEEP, .stages = "32,64/2,64", .patch = 4, .experts = 2, .kept = 8,
      .gate = "topl_softmax", .router_std = 0.01f},

@@ -84,6 +84,9 @@ void trainer_route_batch(pmoe_trainer *trainer, int32_t router);
 /* The tensor of the graph that this one of the trainer is, or has the shape and the treatment of. */
 int32_t trainer_like(const pmoe_trainer *trainer, int32_t tensor);
 
+/* Is it a batch norm's mean or variance, which follow the batches' and are not stepped? */
+int trainer_is_statistic(const pmoe_trainer *trainer, int32_t tensor);
+
 /* Arrays of state that the optimizer keeps for this tensor. */
 int trainer_moments(const pmoe_trainer *trainer, int32_t tensor);
 

@@ -13,7 +13,7 @@ import { dirname, join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { denseModel, routedModel } from './model_file.mjs';
-import { decodeGrey, encodeGrey, onlyHeader } from './png.mjs';
+import { decodePng, encodeGrey, onlyHeader } from './png.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const PMOE = resolve(process.env.PMOE ?? join(ROOT, 'build/pmoe'));
@@ -262,7 +262,7 @@ test('a board written by `board` is what `predict` sees', () => {
             assert.equal(truth.labels[truth.patch], truth.label);
             assert.equal(truth.labels.filter((/** @type {number} */ label) => label < 2).length, 1);
         }
-        const { width, height, grey } = decodeGrey(readFileSync(path));
+        const { width, height, pixels: grey } = decodePng(readFileSync(path));
         assert.deepEqual([width, height], [112, 112]);
         const sums = patchSums(grey);
         const [picture] = json(['predict', path, '--model', at('routed.safetensors')]).pictures;
@@ -380,8 +380,8 @@ test('the committed weights read the committed board', { skip: missing.length > 
 
 test('the sample board can be made again', () => {
     succeed(['board', '--data', SAMPLES, '--seed', '1', '--index', '0', '--out', at('again.png')]);
-    const again = decodeGrey(readFileSync(at('again.png')));
-    assert.deepEqual(again, decodeGrey(readFileSync(join(SAMPLES, 'board.png'))));
+    const again = decodePng(readFileSync(at('again.png')));
+    assert.deepEqual(again, decodePng(readFileSync(join(SAMPLES, 'board.png'))));
 });
 
 test('board leaves nothing behind where it cannot write', () => {
@@ -399,7 +399,7 @@ test('board keeps a link a link', () => {
     symlinkSync(target, at('link.png'));
     succeed(['board', '--data', SAMPLES, '--out', at('link.png')]);
     assert.ok(lstatSync(at('link.png')).isSymbolicLink());
-    assert.equal(decodeGrey(readFileSync(target)).width, 112);
+    assert.equal(decodePng(readFileSync(target)).width, 112);
 });
 
 /** A folder of digits. @param {string} name @param {Buffer | null} images @param {Buffer | null} labels */

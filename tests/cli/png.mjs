@@ -1,4 +1,4 @@
-/** PNG files of 8-bit grey, written and read without the program's own code. */
+/** PNG files of 8 bits, written (grey) and read (grey, RGB) without the program's own code. */
 import { deflateSync, inflateSync } from 'node:zlib';
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
@@ -58,11 +58,12 @@ function paeth(a, b, c) {
     return pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
 }
 
-/** @param {Buffer} file @returns {{width: number, height: number, grey: Uint8Array}} */
-export function decodeGrey(file) {
+/** @param {Buffer} file @returns {{width: number, height: number, channels: number, pixels: Uint8Array}} */
+export function decodePng(file) {
     const width = file.readUInt32BE(16);
     const height = file.readUInt32BE(20);
-    if (file[24] !== 8 || file[25] !== 0) throw new Error('not a PNG of 8-bit grey');
+    if (file[24] !== 8 || (file[25] !== 0 && file[25] !== 2)) throw new Error('not a PNG of 8-bit grey or RGB');
+    const channels = file[25] === 2 ? 3 : 1;
     /** @type {Buffer[]} */
     const parts = [];
     for (let at = 8; at < file.length; at += 12 + file.readUInt32BE(at)) {
@@ -71,15 +72,16 @@ export function decodeGrey(file) {
         }
     }
     const rows = inflateSync(Buffer.concat(parts));
-    const grey = new Uint8Array(width * height);
-    const shade = (/** @type {number} */ x, /** @type {number} */ y) => (x < 0 || y < 0 ? 0 : grey[y * width + x]);
+    const row = width * channels;
+    const pixels = new Uint8Array(row * height);
+    const shade = (/** @type {number} */ x, /** @type {number} */ y) => (x < 0 || y < 0 ? 0 : pixels[y * row + x]);
     for (let y = 0; y < height; y++) {
-        const filter = rows[y * (width + 1)];
-        for (let x = 0; x < width; x++) {
-            const [left, up, corner] = [shade(x - 1, y), shade(x, y - 1), shade(x - 1, y - 1)];
+        const filter = rows[y * (row + 1)];
+        for (let x = 0; x < row; x++) {
+            const [left, up, corner] = [shade(x - channels, y), shade(x, y - 1), shade(x - channels, y - 1)];
             const guess = [0, left, up, (left + up) >> 1, paeth(left, up, corner)][filter];
-            grey[y * width + x] = rows[y * (width + 1) + 1 + x] + guess;
+            pixels[y * row + x] = rows[y * (row + 1) + 1 + x] + guess;
         }
     }
-    return { width, height, grey };
+    return { width, height, channels, pixels };
 }

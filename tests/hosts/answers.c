@@ -1,18 +1,19 @@
-/* What this host answers on many boards, for comparing hosts and instruction sets.
+/* What this host answers to many inputs, for comparing hosts and instruction sets.
  *
- *     answers ISA BOARDS IMAGES LABELS MODEL...
+ *     answers ISA COUNT boards IMAGES LABELS MODEL...      boards 0 .. COUNT-1 of seed 1 from the two IDX files; each
+ *                                                          model's set follows from its input and classes
+ *     answers ISA COUNT pixels FILE MODEL...               the first COUNT inputs of a file of bytes
  *
- * composes boards 0 .. BOARDS-1 of seed 1 from the two IDX files (each model's set follows from its input and
- * classes) and prints
- * one JSON object a line: {"model", "board", "logits", "picks"}.  With ISA "oracle" the double-precision oracle
- * answers, and adds "bounds", what float rounding may do to each logit, and "margin": above 0 no rounding can change a
- * pick. */
+ * prints one JSON object a line: {"model", "input", "logits", "picks"}.  With ISA "oracle" the double-precision oracle
+ * answers, and adds "bounds", what float rounding does to each logit at most, and "margin": above 0 no rounding changes
+ * a pick. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "train/oracle.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,17 +97,35 @@ static double **read_doubles(struct bytes file, const struct graph *graph)
 
 /* ---- Answers ---- */
 
-static void compose(const pmoe_digits *digits, const pmoe_model *model, uint64_t board, float *image)
+/* Boards are made of digits; without those inputs lie in the file one behind the other. */
+struct inputs {
+    const pmoe_digits *digits;
+    struct bytes pixels;
+    int32_t count;
+};
+
+static size_t pixel_count(const struct graph *graph)
 {
-    uint8_t pixels[MOST_PIXELS];
-    pmoe_error error;
-    const struct graph *graph = &model->graph;
-    pmoe_set set = graph->classes == 2 ? PMOE_MOSAIC : graph->height == PMOE_BOARD ? PMOE_MOSAIC10 : PMOE_MOSAIC64;
-    require(pmoe_board(digits, set, 1, board, pixels, NULL, &error), &error);
-    pmoe_bytes_to_floats(pixels, (size_t)graph->height * (size_t)graph->width, image);
+    return (size_t)graph->height * (size_t)graph->width * (size_t)graph->channels;
 }
 
-static void answer_oracle(const pmoe_model *model, struct bytes file, const pmoe_digits *digits, int32_t boards)
+static void load(const struct inputs *inputs, const struct graph *graph, int32_t index, float *image)
+{
+    uint8_t board[MOST_PIXELS];
+    const uint8_t *pixels = board;
+    size_t count = pixel_count(graph);
+    pmoe_error error = {PMOE_E_ARGUMENT, "the file of pixels is too small"};
+    if (inputs->digits) {
+        pmoe_set set = graph->classes == 2 ? PMOE_MOSAIC : graph->height == PMOE_BOARD ? PMOE_MOSAIC10 : PMOE_MOSAIC64;
+        require(pmoe_board(inputs->digits, set, 1, (uint64_t)index, board, NULL, &error), &error);
+    } else {
+        require(((size_t)index + 1) * count > inputs->pixels.count, &error);
+        pixels = (const uint8_t *)inputs->pixels.at + (size_t)index * count;
+    }
+    pmoe_bytes_to_floats(pixels, count, image);
+}
+
+static void answer_oracle(const pmoe_model *model, struct bytes file, const struct inputs *inputs)
 {
     const struct graph *graph = &model->graph;
     pmoe_allocator allocator = allocator_or_malloc(NULL);
@@ -115,21 +134,23 @@ static void answer_oracle(const pmoe_model *model, struct bytes file, const pmoe
     double **tensors = read_doubles(file, graph), exact[MOST_PIXELS], logits[MOST_OUTPUTS], bounds[MOST_OUTPUTS];
     float image[MOST_PIXELS];
     require(oracle_open(graph, &allocator, &oracle, &error), &error);
-    for (int32_t b = 0; b < boards; b++) {
-        compose(digits, model, (uint64_t)b, image);
-        for (int i = 0; i < graph->height * graph->width; i++)
+    for (int32_t b = 0; b < inputs->count; b++) {
+        load(inputs, graph, b, image);
+        for (size_t i = 0; i < pixel_count(graph); i++)
             exact[i] = (double)image[i];
         oracle_forward(oracle, (const double *const *)tensors, exact);
         for (int32_t o = 0; o < graph->outputs; o++) {
             logits[o] = oracle_logit(oracle, o);
-            bounds[o] = oracle_bound(oracle, o);
+            bounds[o] = fmin(oracle_bound(oracle, o), ORACLE_DEVIATIONS * oracle_deviation(oracle, o));
         }
-        printf("{\"model\": \"%s\", \"board\": %d", graph->name, (int)b);
+        printf("{\"model\": \"%s\", \"input\": %d", graph->name, (int)b);
         print_numbers("logits", logits, graph->outputs);
         print_numbers("bounds", bounds, graph->outputs);
         if (model->routed >= 0) {
             const struct layer *layer = &graph->layer[model->routed];
             print_picks(oracle_picks(oracle, model->routed), layer->experts, layer->kept);
+        } else if (model->mixed >= 0) {
+            print_picks(oracle_picks(oracle, model->mixed), 1, graph->layer[model->mixed].kept);
         }
         double margin = oracle_margin(oracle);
         printf(", \"margin\": %.6g}\n", margin < 1e30 ? margin : 1e30);
@@ -140,24 +161,27 @@ static void answer_oracle(const pmoe_model *model, struct bytes file, const pmoe
     free(tensors);
 }
 
-static void answer(const pmoe_model *model, const pmoe_digits *digits, int32_t boards)
+static void answer(const pmoe_model *model, const struct inputs *inputs)
 {
     pmoe_error error;
     pmoe_run *run;
     float image[MOST_PIXELS], logits[MOST_OUTPUTS];
     double wide[MOST_OUTPUTS];
     require(pmoe_run_open(model, 1, &run, &error), &error);
-    for (int32_t b = 0; b < boards; b++) {
-        compose(digits, model, (uint64_t)b, image);
+    for (int32_t b = 0; b < inputs->count; b++) {
+        load(inputs, &model->graph, b, image);
         error = (pmoe_error){.text = "the forward pass was refused"};
         require(pmoe_forward(run, image, 1, logits), &error);
         for (int32_t o = 0; o < model->graph.outputs; o++)
             wide[o] = (double)logits[o];
-        printf("{\"model\": \"%s\", \"board\": %d", model->graph.name, (int)b);
+        printf("{\"model\": \"%s\", \"input\": %d", model->graph.name, (int)b);
         print_numbers("logits", wide, model->graph.outputs);
         pmoe_routing routing = pmoe_run_routing(run, 0);
+        pmoe_mixing mixing = pmoe_run_mixing(run, 0);
         if (routing.experts)
             print_picks(routing.picks, routing.experts, routing.kept);
+        else if (mixing.experts)
+            print_picks(mixing.picks, 1, mixing.kept);
         printf("}\n");
     }
     pmoe_run_close(&run);
@@ -165,32 +189,34 @@ static void answer(const pmoe_model *model, const pmoe_digits *digits, int32_t b
 
 int main(int argc, char **argv)
 {
-    if (argc < 6) {
-        fprintf(stderr, "usage: answers ISA BOARDS IMAGES LABELS MODEL...\n");
+    int is_boards = argc > 3 && strcmp(argv[3], "boards") == 0, first = is_boards ? 6 : 5;
+    if (argc <= first) {
+        fprintf(stderr, "usage: answers ISA COUNT boards IMAGES LABELS MODEL... | pixels FILE MODEL...\n");
         return 1;
     }
     int is_oracle = strcmp(argv[1], "oracle") == 0;
-    int32_t boards = atoi(argv[2]);
-    struct bytes images = read_file(argv[3]), labels = read_file(argv[4]);
-    pmoe_digits *digits;
+    struct bytes file = read_file(argv[4]), labels = is_boards ? read_file(argv[5]) : (struct bytes){NULL, 0};
+    pmoe_digits *digits = NULL;
     pmoe_error error;
-    require(pmoe_digits_open(images.at, images.count, labels.at, labels.count, NULL, &digits, &error), &error);
+    if (is_boards)
+        require(pmoe_digits_open(file.at, file.count, labels.at, labels.count, NULL, &digits, &error), &error);
+    struct inputs inputs = {digits, file, atoi(argv[2])};
     pmoe_options options = {.isa = is_oracle ? "scalar" : argv[1]};
-    for (int i = 5; i < argc; i++) {
-        struct bytes file = read_file(argv[i]);
+    for (int i = first; i < argc; i++) {
+        struct bytes weights = read_file(argv[i]);
         pmoe_model *model;
-        require(pmoe_model_open(file.at, file.count, &options, &model, &error), &error);
-        if (model->graph.outputs > MOST_OUTPUTS)
+        require(pmoe_model_open(weights.at, weights.count, &options, &model, &error), &error);
+        if (model->graph.outputs > MOST_OUTPUTS || pixel_count(&model->graph) > MOST_PIXELS)
             return 1;
         if (is_oracle)
-            answer_oracle(model, file, digits, boards);
+            answer_oracle(model, weights, &inputs);
         else
-            answer(model, digits, boards);
+            answer(model, &inputs);
         pmoe_model_close(&model);
-        free(file.at);
+        free(weights.at);
     }
     pmoe_digits_close(&digits);
     free(labels.at);
-    free(images.at);
+    free(file.at);
     return 0;
 }

@@ -1,46 +1,74 @@
 /**
  * One core, many hosts: native C on every instruction set, the wasm variants in node and in Chromium must give the same
- * class and the same routed patches on 1,000 boards (20 of the large ones), and logits within the bound that the summed magnitude gives.  A
- * difference is allowed only where rounding decides (scores or logits within their bounds of each other), and counted.
- * Scalar C, scalar wasm and wasm SIMD sum in the same order and must agree to the bit.
+ * class and the same routes on 1,000 boards (20 of the large ones) and on photographs, and logits within what rounding
+ * does.  A difference is allowed only where rounding decides (scores or logits within their bounds of each other), and
+ * counted.  Scalar C, scalar wasm and wasm SIMD sum in the same order and must agree to the bit.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { serve } from '../../build_scripts/serve.mjs';
 import { PmoeEngine } from '../../web/engine/engine.js';
 import { VARIANTS } from '../../web/engine/features.js';
+import { decodePng } from '../cli/png.mjs';
 import { openBrowser, openPage } from './browser.mjs';
 import { VARIANTS as VARIANTS_IN_NODE, wasmFiles } from './engine_support.mjs';
 
 const BOARDS = 1000;
 const LARGE_BOARDS = 20; // the oracle takes a second for one
+const PHOTOS = 8;
+const SIDE = 32; // of a photograph
 const SHEET = ['images-idx3', 'labels-idx1'].map((kind) => `weights/samples/digits-${kind}-ubyte`);
-const MODELS = ['mosaic-cnn', 'mosaic-separate', 'mosaic-joint', 'mosaic10-cnn', 'mosaic10-pmoe', 'board-deep-pmoe', 'board-cnn'].filter(
-    (name) => existsSync(`weights/${name}.safetensors`),
-);
 
-/** @param {string} model */
-const boardsOf = (model) => (model.startsWith('board-') ? LARGE_BOARDS : BOARDS);
+/** What each model is asked about, for models there are.  @type {{name: string, set: string, count: number}[]} */
+const MODELS = [
+    ...['mosaic-cnn', 'mosaic-separate', 'mosaic-joint'].map((name) => ({ name, set: 'mosaic', count: BOARDS })),
+    ...['mosaic10-cnn', 'mosaic10-pmoe'].map((name) => ({ name, set: 'mosaic10', count: BOARDS })),
+    ...['board-deep-pmoe', 'board-cnn'].map((name) => ({ name, set: 'mosaic64', count: LARGE_BOARDS })),
+    ...['wrn', 'wrn-pmoe', 'deep-pmoe', 'head-dense', 'head-soft', 'head-sparse', 'head-hard'].map((name) => ({ name: `cifar-${name}`, set: 'cifar10', count: PHOTOS })),
+    ...['vehicles-wrn', 'vehicles-wrn-pmoe'].map((name) => ({ name, set: 'vehicles', count: PHOTOS })),
+].filter(({ name }) => existsSync(`weights/${name}.safetensors`));
 
-/** Of a model's name: the set that it knows.  @param {string} model */
-const setOf = (model) => (model.startsWith('board-') ? 'mosaic64' : model.startsWith('mosaic10') ? 'mosaic10' : 'mosaic');
+/** Photographs of a committed sheet, one line of it after the other.  @param {string} sheet  @returns {Uint8Array[]} */
+function photographs(sheet) {
+    const { width, channels, pixels } = decodePng(readFileSync(`weights/samples/${sheet}.png`));
+    const columns = width / SIDE;
+    return Array.from({ length: PHOTOS }, (_, i) => {
+        const [left, top] = [(i % columns) * SIDE, Math.floor(i / columns) * SIDE];
+        const rows = Array.from({ length: SIDE }, (_, y) => {
+            const from = ((top + y) * width + left) * channels;
+            return pixels.subarray(from, from + SIDE * channels);
+        });
+        return new Uint8Array(Buffer.concat(rows));
+    });
+}
+
+const photos = new Map(['cifar10', 'vehicles'].map((sheet) => [sheet, photographs(sheet)]));
+const folder = mkdtempSync(join(tmpdir(), 'pmoe-agreement-'));
+for (const [sheet, of] of photos) writeFileSync(join(folder, sheet), Buffer.concat(of));
+after(() => rmSync(folder, { recursive: true }));
 
 /**
  * @typedef {{logits: number[], picks: number[][]}} Answer
  * @typedef {Answer & {bounds: number[], margin: number}} Judgement
  */
 
-/** What C answers, [model][board].  @param {string} isa  @returns {any[][]} */
+/** What C answers, [model][input].  @param {string} isa  @returns {any[][]} */
 function native(isa) {
     const options = { encoding: /** @type {const} */ ('utf8'), maxBuffer: 1 << 28 };
-    return MODELS.map((name) => {
-        const args = [isa, String(boardsOf(name)), ...SHEET, `weights/${name}.safetensors`];
+    return MODELS.map(({ name, set, count }) => {
+        const inputs = photos.has(set) ? ['pixels', join(folder, set)] : ['boards', ...SHEET];
+        const args = [isa, String(count), ...inputs, `weights/${name}.safetensors`];
         const lines = execFileSync('build/native/hosts/answers', args, options).trim().split('\n');
-        return lines.map((line) => JSON.parse(line)).map(({ picks = [], ...rest }) => ({ picks, ...rest }));
+        return lines.map((line) => JSON.parse(line)).map(({ picks = [], ...rest }) => ({ ...rest, picks: sorted(set, picks) }));
     });
 }
+
+/** In which order the experts of a mixture are kept decides nothing.  @param {string} set  @param {number[][]} picks */
+const sorted = (set, picks) => (set === 'cifar10' && picks.length === 1 ? [[...picks[0]].sort((a, b) => a - b)] : picks);
 
 /** The instruction sets of this build and CPU.  @returns {string[]} */
 function nativeSets() {
@@ -80,13 +108,13 @@ function compare(host, answers, t) {
     let otherPicks = 0;
     let otherClasses = 0;
     let worst = 0;
-    MODELS.forEach((model, m) => {
-        assert.equal(answers[m].length, boardsOf(model), `${host}: ${model}`);
-        answers[m].forEach(({ logits, picks }, board) => {
-            const where = `${host}, ${model}, board ${board}`;
-            const judge = oracle[m][board];
+    MODELS.forEach(({ name, count }, m) => {
+        assert.equal(answers[m].length, count, `${host}: ${name}`);
+        answers[m].forEach(({ logits, picks }, input) => {
+            const where = `${host}, ${name}, input ${input}`;
+            const judge = oracle[m][input];
             if (JSON.stringify(picks) !== JSON.stringify(judge.picks)) {
-                assert.ok(judge.margin <= 0, `${where}: other patches, and no rounding explains it`);
+                assert.ok(judge.margin <= 0, `${where}: other routes, and no rounding explains it`);
                 otherPicks++;
                 return;
             }
@@ -101,7 +129,7 @@ function compare(host, answers, t) {
             }
         });
     });
-    const compared = MODELS.reduce((sum, model) => sum + boardsOf(model), 0);
+    const compared = MODELS.reduce((sum, { count }) => sum + count, 0);
     t.diagnostic(`${host}: ${compared} answers; other than in double precision: ${otherPicks} routes, ${otherClasses} ` +
         `classes; largest error ${worst.toExponential(1)} of its bound`);
     assert.ok(otherPicks + otherClasses <= compared / 100, 'rounding decides hardly ever');
@@ -109,16 +137,16 @@ function compare(host, answers, t) {
 
 /** @param {string} host  @param {Answer[][]} answers */
 function sameBits(host, answers) {
-    MODELS.forEach((model, m) =>
-        answers[m].forEach(({ logits, picks }, board) => {
-            assert.deepEqual(logits.map(Math.fround), scalar[m][board].logits, `${host}, ${model}, board ${board}`);
-            assert.deepEqual(picks, scalar[m][board].picks, `${host}, ${model}, board ${board}`);
+    MODELS.forEach(({ name }, m) =>
+        answers[m].forEach(({ logits, picks }, input) => {
+            assert.deepEqual(logits.map(Math.fround), scalar[m][input].logits, `${host}, ${name}, input ${input}`);
+            assert.deepEqual(picks, scalar[m][input].picks, `${host}, ${name}, input ${input}`);
         }),
     );
 }
 
-/** @param {import('../../web/engine/protocol.js').Prediction} prediction  @returns {Answer} */
-const toAnswer = ({ logits, experts = [] }) => ({ logits, picks: experts.map(({ picks }) => picks) });
+/** @param {string} set  @param {import('../../web/engine/protocol.js').Prediction} prediction  @returns {Answer} */
+const toAnswer = (set, { logits, experts = [], mixture }) => ({ logits, picks: sorted(set, mixture ? [mixture.picks] : experts.map(({ picks }) => picks)) });
 
 const SETS = nativeSets();
 for (const isa of SETS) {
@@ -137,10 +165,10 @@ for (const variant of VARIANTS_IN_NODE) {
         engine.samples(...SHEET.map((path) => new Uint8Array(readFileSync(path))));
         /** @type {Answer[][]} */
         const answers = [];
-        for (const name of MODELS) {
+        for (const { name, set, count } of MODELS) {
             await engine.open(name, new Uint8Array(readFileSync(`weights/${name}.safetensors`)));
-            const pixels = (/** @type {number} */ board) => engine.board(setOf(name), 1, board).pixels;
-            answers.push(Array.from({ length: boardsOf(name) }, (_, b) => toAnswer(engine.predict([name], pixels(b))[0])));
+            const pixels = (/** @type {number} */ i) => photos.get(set)?.[i] ?? engine.board(set, 1, i).pixels;
+            answers.push(Array.from({ length: count }, (_, i) => toAnswer(set, engine.predict([name], pixels(i))[0])));
         }
         compare(`node, ${variant}`, answers, t);
         if (!variant.startsWith('relaxed')) sameBits(`node, ${variant}`, answers);
@@ -166,16 +194,19 @@ after(async () => {
 for (const variant of VARIANTS) {
     test(`Chromium, ${variant}`, async (t) => {
         const { page } = await openPage(chromium.browser, server.url);
-        const answers = await page.evaluate(askPage, { variant, models: MODELS.map((name) => ({ name, set: setOf(name), boards: boardsOf(name) })), sheet: SHEET });
+        const given = MODELS.map((model) => ({ ...model, photos: photos.get(model.set)?.map((pixels) => Array.from(pixels)) }));
+        const predictions = await page.evaluate(askPage, { variant, models: given, sheet: SHEET });
         await page.close();
+        const answers = predictions.map((of, m) => of.map((prediction) => toAnswer(MODELS[m].set, prediction)));
         compare(`Chromium, ${variant}`, answers, t);
         if (!variant.startsWith('relaxed')) sameBits(`Chromium, ${variant}`, answers);
     });
 }
 
 /**
- * Runs in the page, through the worker, as a visitor's board does.
- * @param {{variant: string, models: {name: string, set: string, boards: number}[], sheet: string[]}} args
+ * Runs in the page, through the worker, as a visitor's input does.
+ * @param {{variant: string, models: {name: string, set: string, count: number, photos?: number[][]}[], sheet: string[]}} args
+ * @returns {Promise<import('../../web/engine/protocol.js').Prediction[][]>}
  */
 async function askPage({ variant, models, sheet }) {
     const at = (/** @type {string} */ path) => new URL(path, document.baseURI).href;
@@ -185,13 +216,13 @@ async function askPage({ variant, models, sheet }) {
     if (state.variant !== variant) throw new Error(`runs ${state.variant}`);
     await client.call('samples', { imagesUrl: at(sheet[0]), labelsUrl: at(sheet[1]) });
     const answers = [];
-    for (const { name, set, boards } of models) {
+    for (const { name, set, count, photos } of models) {
         await client.call('open', { name, url: at(`weights/${name}.safetensors`) });
         const ofModel = [];
-        for (let index = 0; index < boards; index++) {
-            const { pixels } = await client.call('board', { set, seed: 1, index });
-            const [{ logits, experts = [] }] = await client.call('predict', { models: [name], pixels });
-            ofModel.push({ logits, picks: experts.map((/** @type {{picks: number[]}} */ expert) => expert.picks) });
+        for (let index = 0; index < count; index++) {
+            const pixels = photos ? new Uint8Array(photos[index]) : (await client.call('board', { set, seed: 1, index })).pixels;
+            const [prediction] = await client.call('predict', { models: [name], pixels });
+            ofModel.push(prediction);
         }
         answers.push(ofModel);
     }

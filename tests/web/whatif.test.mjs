@@ -180,7 +180,7 @@ for (const [bad, sentence] of [
   });
 
 test('routing in the address of a network that routes nothing is told and ignored', async () => {
-  const { page, complaints } = await openPage(chromium.browser, `${server.url}#set=cifar10&l=5`);
+  const { page, complaints } = await openPage(chromium.browser, `${server.url}#set=heads&l=5`);
   await untilLive(page);
   assert.match(await textOf(page, '#alert'), /l=5; expected is a network with experts/);
   assert.deepEqual(complaints, []);

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { EngineClient } from '../../web/engine/client.js';
-import { decodeGrey } from '../cli/png.mjs';
+import { decodePng } from '../cli/png.mjs';
 import { VARIANTS, Worker, wasmFiles } from './engine_support.mjs';
 
 globalThis.Worker = /** @type {any} */ (Worker);
@@ -22,7 +22,7 @@ let engine;
 let pixels;
 
 before(() => {
-    pixels = new Uint8Array(decodeGrey(readFileSync(new URL(BOARD, ROOT))).grey);
+    pixels = new Uint8Array(decodePng(readFileSync(new URL(BOARD, ROOT))).pixels);
     engine = new EngineClient(new URL('build/wasm/worker.js', ROOT));
 });
 after(() => engine?.dispose());

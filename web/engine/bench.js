@@ -35,23 +35,25 @@ function open(engine, { groups = GROUPS, batches = [], seconds = 1, models = [] 
     if (!(seconds >= 0 && seconds <= MOST_SECONDS)) throw new EngineError('bad-args', `seconds: expected 0 to ${MOST_SECONDS}`);
     const { core, handles } = engine.lend(models);
     close(core);
-    const { call, checked, withInts, json, pool } = core.lend();
+    const { wasm } = core;
     const bits = groups.reduce((/** @type {number} */ sum, /** @type {string} */ group) => sum | (1 << GROUPS.indexOf(group)), 0);
-    const at = 4 * batches.length;
-    const ints = withInts([...batches, ...handles, 0], (p) => {
-        const suiteAt = p + at + 4 * handles.length;
-        checked('web_bench_open', bits, p, batches.length, seconds, p + at, handles.length, pool, suiteAt);
+    const ints = [...batches, ...handles, 0];
+    const suite = wasm.with([4 * ints.length], 'a benchmark', (batchesAt) => {
+        const modelsAt = batchesAt + 4 * batches.length;
+        const suiteAt = modelsAt + 4 * handles.length;
+        wasm.ints(batchesAt, ints.length).set(ints);
+        wasm.checked('web_bench_open', bits, batchesAt, batches.length, seconds, modelsAt, handles.length, wasm.pool, suiteAt);
+        return wasm.ints(suiteAt, 1)[0];
     });
-    const suite = ints[ints.length - 1];
-    const count = call('web_bench_count', suite);
+    const count = wasm.call('web_bench_count', suite);
     running.set(core, { suite, count });
-    return { titles: Array.from({ length: count }, (_, i) => json('web_bench_title', suite, i)) };
+    return { titles: Array.from({ length: count }, (_, i) => wasm.json('web_bench_title', suite, i)) };
 }
 
 /** @param {Core} core */
 function close(core) {
     const found = running.get(core);
-    if (found) core.lend().call('web_bench_close', found.suite);
+    if (found) core.wasm.call('web_bench_close', found.suite);
     running.delete(core);
     return {};
 }
@@ -69,9 +71,9 @@ export function bench(engine, args) {
     if (args.step === 'close') return close(core);
     const found = running.get(core);
     if (!found) throw new EngineError('bad-args', "no benchmark is open; step 'open' comes first");
-    if (args.step === 'result') return core.lend().json('web_bench_write', found.suite);
+    if (args.step === 'result') return core.wasm.json('web_bench_write', found.suite);
     if (args.step !== 'run') throw new EngineError('bad-args', 'step: expected open, run, result or close');
     if (!isInteger(args.index, 0, found.count - 1)) throw new EngineError('bad-args', `index: expected 0 to ${found.count - 1}`);
-    core.lend().checked('web_bench_run', found.suite, args.index);
+    core.wasm.checked('web_bench_run', found.suite, args.index);
     return {};
 }

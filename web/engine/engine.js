@@ -130,7 +130,7 @@ export class PmoeEngine {
 
     /** @param {Running} running @param {{variant: Variant, reason: string}[]} demoted */
     async #replace(running, demoted) {
-        this.#running?.core.end();
+        this.#running?.core.wasm.end();
         this.#running = running;
         this.#demoted = demoted;
         await this.#startThreads();
@@ -143,7 +143,7 @@ export class PmoeEngine {
         const pay = this.#source.threads || [...models.values()].some(({ description }) => description.threads_pay);
         if (!more || !pay) return false;
         running.more = 0;
-        const absent = await core.startThreads(more);
+        const absent = await core.wasm.startThreads(more);
         running.threads += more - absent.length;
         running.oneThread = running.threads > 1 ? '' : `no other could be started (${absent[0]})`;
         return true;
@@ -151,7 +151,7 @@ export class PmoeEngine {
 
     /** @param {Running} running @returns {StartResult} */
     #state({ core, models, more, ...facts }) {
-        return { ...facts, demoted: this.#demoted.map((entry) => ({ ...entry })), version: core.layout.version };
+        return { ...facts, demoted: this.#demoted.map((entry) => ({ ...entry })), version: core.wasm.layout.version };
     }
 
     #started() {

@@ -213,7 +213,6 @@ function showRouted() {
   const [all, shown] = [routedModels(running), routedModel(running)];
   parts.routes.hidden = !shown;
   parts.mixtures.hidden = !mixtures;
-  find(document, '#no-routes').hidden = Boolean(shown || mixtures);
   showChoice('models', all, shown?.id ?? '', (id) => {
     const before = state.l || state.off;
     Object.assign(state, { model: id === all[0].id ? '' : id, l: 0, off: '' });

@@ -162,10 +162,11 @@ export class Session {
 
   /** All that its inputs and answers need and that is not here.  @param {InputSet} set  @param {OnProgress} onProgress */
   async openSet(set, onProgress) {
-    const load = fetcher(onProgress);
+    let waiting = true; /* once one has failed nobody waits for the others */
+    const load = fetcher((got, all) => waiting && onProgress(got, all));
     const missing = set.models.filter((model) => !this.#opened.has(model.id));
     const sheet = set.kind === 'board' && !this.samples && loadSheet(load).then((files) => this.#openSheet(...files));
-    await Promise.all([sheet, ...missing.map(async (model) => this.#openModel(model, await load(URLS.weights(model))))]);
+    await Promise.all([sheet, ...missing.map(async (model) => this.#openModel(model, await load(URLS.weights(model))))]).finally(() => (waiting = false));
   }
 
   /** @param {string} id  of an open model */
