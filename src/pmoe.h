@@ -66,7 +66,8 @@ typedef struct pmoe_allocator {
 } pmoe_allocator;
 
 typedef struct pmoe_options {
-    const char *isa; /* NULL or "best", or a name that pmoe_isa_name lists */
+    const char *isa; /* NULL or "best", or a name that pmoe_isa_name lists; where a set differs from another in eight
+                        bits only, a model in floats runs that other's kernels, and says so */
     pmoe_allocator allocator;
 } pmoe_options;
 

@@ -37,6 +37,12 @@ static int too_large(const struct plan *plan, int32_t batch, int32_t most)
     return !plan->options->batch_count && batch > most;
 }
 
+/* Has a set other kernels of floats than the plan's, and its own? */
+static int is_other_set(const struct plan *plan, const struct kernels *set)
+{
+    return strcmp(set->floats, set->name) == 0 && strcmp(set->floats, kernels_find(plan->isa)->floats) != 0;
+}
+
 /* The best instruction set on each number of threads; for single images every other one, too. */
 static void plan_layers(struct plan *plan, int32_t batch)
 {
@@ -46,8 +52,9 @@ static void plan_layers(struct plan *plan, int32_t batch)
         struct comparison *one = add_comparison(plan, SUITE_LAYERS, layers[i], batch, 0);
         for (int32_t t = 0; t < options->thread_count; t++)
             add_entry(one, layers[i], plan->isa, options->threads[t]);
-        for (int32_t s = kernels_count() - 2; plan->every_isa && batch == 1 && s >= 0; s--)
-            add_entry(one, layers[i], kernels_at(s)->name, options->threads[0]);
+        for (int32_t s = kernels_count() - 1; plan->every_isa && batch == 1 && s >= 0; s--)
+            if (is_other_set(plan, kernels_at(s)))
+                add_entry(one, layers[i], kernels_at(s)->name, options->threads[0]);
     }
 }
 

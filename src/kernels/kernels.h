@@ -47,6 +47,7 @@ struct map_part {
 
 struct kernels {
     const char *name;      /* "avx2" */
+    const char *floats;    /* the set whose kernels these are but for those of dot products: mostly itself */
     int32_t lanes;         /* floats in a vector */
     int32_t panel_outs;    /* most outputs in one panel of packed weights */
     int32_t conv_vecs;     /* most vectors of outputs in one panel of a convolution's packed weights */

@@ -1,8 +1,7 @@
 /* Which instruction sets this build holds and this CPU runs.
  *
- * The target decides natively: x86-64 has scalar, avx2, avx512 and avx512vnni, AArch64 scalar and
- * neon.  A wasm module holds
- * what its build names (-DPMOE_HAVE_SCALAR, -DPMOE_HAVE_SIMD128 or -DPMOE_HAVE_RELAXED): an engine that lacks an
+ * The target decides natively: x86-64 has scalar, avx2, avx512 and avx512vnni, AArch64 scalar and neon.  A wasm module
+ * holds what its build names (-DPMOE_HAVE_SCALAR, -DPMOE_HAVE_SIMD128 or -DPMOE_HAVE_RELAXED): an engine that lacks an
  * instruction refuses the whole module, so the loader chooses the module and nothing is left to ask here.  The page's
  * modules hold one set each, the benchmark's scalar and at most one more. */
 #include "../pmoe.h"

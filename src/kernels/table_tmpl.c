@@ -1,8 +1,12 @@
 /* One instruction set's row of functions. */
 #include "tmpl.h"
 
+#define TEXT_OF(word) #word
+#define TEXT(word) TEXT_OF(word)
+
 const struct kernels KFN(kernels) = {
     .name = VF_NAME,
+    .floats = TEXT(VF_ELSE),
     .lanes = VF_LANES,
     .panel_outs = VF_TILE_OUTS,
     .conv_vecs = VF_CONV_VECS,

@@ -108,6 +108,8 @@ pmoe_status model_create(const struct graph *graph, const char *metadata, size_t
         return fail(error, PMOE_E_ARGUMENT,
                     "isa: \"%.32s\" is not one that this build and this CPU have; best is \"%s\"", options->isa,
                     kernels_find(NULL)->name);
+    if (!ranges)
+        kernels = kernels_find(kernels->floats); /* what cards and results then name */
 
     /* The plan is made in place, so the counting pass needs the struct itself: it comes from scratch. */
     pmoe_model *made = allocator_take(&allocator, sizeof *made);
