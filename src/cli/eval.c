@@ -282,6 +282,7 @@ static pmoe_status choose_model(struct eval_result *result, pmoe_model **in_int8
     const struct int8_request request = {.file = result->file,
                                          .isa = given->isa,
                                          .folder = given->data,
+                                         .backgrounds = given->backgrounds,
                                          .set = result->set,
                                          .count = (int32_t)given->calibrate,
                                          .seed = (uint64_t)given->seed};
@@ -306,6 +307,8 @@ static pmoe_status run(const void *given, const struct invocation *typed, struct
     if (status == PMOE_OK)
         status = data_dir_open(wanted->data, result.set, (enum data_split)wanted->split, (int32_t)wanted->boards, &data,
                                error);
+    if (status == PMOE_OK)
+        status = data_dir_backgrounds(wanted->backgrounds, result.set, &data, error);
     if (status == PMOE_OK)
         status = evaluate(&result, &data, error);
     if (status == PMOE_OK && wanted->json)

@@ -53,7 +53,9 @@ pmoe_status int8_file_open(const struct int8_request *request, pmoe_model **mode
     struct source source;
     *model = NULL;
     TRY(data_dir_open(request->folder, request->set, DATA_TRAIN, request->count, &data, error));
-    pmoe_status status = source_open(request->set, data_dir_all(&data), request->seed + 1, &source, error);
+    pmoe_status status = data_dir_backgrounds(request->backgrounds, request->set, &data, error);
+    if (status == PMOE_OK)
+        status = source_open(request->set, data_dir_all(&data), request->seed + 1, &source, error);
     if (status == PMOE_OK && source.count && request->count > source.count)
         status = fail(error, PMOE_E_ARGUMENT, "--calibrate: there are %d photographs, %d were asked for",
                       (int)source.count, (int)request->count);

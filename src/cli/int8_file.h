@@ -8,6 +8,7 @@
 struct int8_request {
     const struct model_file *file; /* opened, in floats */
     const char *isa, *folder;      /* folder as for data_dir_open */
+    const char *backgrounds;       /* as for data_dir_backgrounds */
     pmoe_set set;
     int32_t count;
     uint64_t seed; /* of boards; theirs is the next one, so that no digits make a board that is tested */

@@ -252,6 +252,9 @@ test('study samples of photographs trains the wide networks of their figure, on 
     refuse([...args, '--set', 'noise', '--backgrounds', at('nowhere')], /nowhere: expected a folder of pictures, found none/);
     refuse([...args, '--set', 'noise', '--backgrounds', at('own')], /list_attr_celeba\.txt: /);
     refuse([...args, '--set', 'mosaic10'], /no figure of mosaic10/);
+    const judge = ['eval', '--model', 'weights/cifar-head-dense.safetensors', ...data, '--json'];
+    assert.equal(JSON.parse(succeed([...judge, '--set', 'noise', '--boards', '5', ...backgrounds])).boards, 5);
+    refuse([...judge, ...backgrounds], /--backgrounds: expected the set noise, found cifar10/);
     refuse([...args, '--sizes', '100'], /trial \d: .*there are 20 photographs/);
 });
 
