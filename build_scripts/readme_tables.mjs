@@ -3,8 +3,8 @@
 //     node build_scripts/readme_tables.mjs
 //
 // Between <!-- begin NAME --> and <!-- end NAME -->: `samples` from weights/results/mosaic-samples.json, `routing` from
-// mosaic-routing.json, `ledgers` from routing.json, `peers` from peers.json, `training` from training.json, all others from
-// bench-native.json and bench-web.json.
+// mosaic-routing.json, `ledgers` from routing.json, `peers` from peers.json, `training` from training.json, `frontier`
+// from frontier.json, all others from bench-native.json and bench-web.json.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -120,8 +120,18 @@ function training() {
   return lines.join('\n');
 }
 
+/** Points by time; those outside the dense frontier are marked. */
+function frontier() {
+  const points = read('frontier').points.sort((a, b) => a.ms - b.ms);
+  const lines = ['| network | accuracy, % | milliseconds (95 % interval) | multiply-adds | outside |', '|---|---:|---:|---:|---|'];
+  for (const { name, accuracy, ms, ms_low: low, ms_high: high, multiply_adds: macs, outside } of points)
+    lines.push(`| ${name.replaceAll(' | ', '; ')} | ${accuracy.toFixed(2)} | ${ms.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)}) | ` +
+      `${(macs / 1e6).toFixed(1)} M | ${outside ? 'yes' : ''} |`);
+  return lines.join('\n');
+}
+
 let text = readFileSync('README.md', 'utf8');
-for (const [name, make] of Object.entries({ samples, routing, dense, routed, ledgers, heads, models, peers, training })) {
+for (const [name, make] of Object.entries({ samples, routing, dense, routed, ledgers, heads, models, peers, training, frontier })) {
   const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) {

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 recipes=("$@")
 [ ${#recipes[@]} -gt 0 ] || recipes=(mosaic-cnn mosaic-separate mosaic-joint mosaic10-cnn mosaic10-pmoe
-    board-deep-pmoe board-cnn cifar-wrn cifar-wrn-pmoe cifar-head-dense cifar-head-soft cifar-head-sparse cifar-head-hard
+    board-deep-pmoe board-cnn cifar-wrn cifar-wrn-pmoe cifar-deep-pmoe cifar-head-dense cifar-head-soft cifar-head-sparse cifar-head-hard
     vehicles-wrn vehicles-wrn-pmoe)
 
 for recipe in "${recipes[@]}"; do

@@ -26,7 +26,7 @@
     .optimizer = "sgd", .rate = 0.1f, .rate_end = 0.1f, .output = "trained", .seed = 1
 
 /* The frontier of accuracy against time: one stem and one budget for all. */
-#define STAGES(called) MOVED(called), .divisor = "l", .stem = "16,32/2", .norm = 1, .pooling = "avg", .epochs = 8
+#define STAGES(called) MOVED(called), .divisor = "l", .stem = "16/2,32,64/2", .norm = 1, .pooling = "avg", .epochs = 8
 
 /* Paper 1's MNIST settings (papers A2 and B1; the code's where text and code differ: pooling by n, output +1 / -1 of
  * the separate model), and ours for ten classes.  board-cnn has as many filters as all experts of board-deep-pmoe
@@ -164,8 +164,8 @@ static const pmoe_recipe recipes[] = {
     {MOVED("wrn"), .divisor = "n", .kind = PMOE_WRN, .depth = 16, .widen = 2, .epochs = 32},
     {MOVED("wrn-pmoe"), .divisor = "n", .kind = PMOE_WRN_PMOE, .depth = 16, .widen = 2, .epochs = 32, .patch = 1,
      .experts = 4, .kept = 16, .gate = "softmax_topl", .router_std = 1e-4f},
-    {STAGES("cnn"), .kind = PMOE_STAGES, .stages = "64,128/2,128"},
-    {STAGES("deep-pmoe"), .kind = PMOE_DEEP, .stages = "32,64/2,64", .patch = 4, .experts = 2, .kept = 8,
+    {STAGES("cnn"), .kind = PMOE_STAGES, .stages = "64x2/2,64x1"},
+    {STAGES("deep-pmoe"), .kind = PMOE_DEEP, .stages = "64x2/2,64x1", .patch = 2, .experts = 4, .kept = 4,
      .gate = "topl_softmax", .router_std = 0.01f},
     {HEAD("dense"), .head_width = 512},
     {HEAD("soft"), .head_width = 64, .experts = 8, .kept = 8, .balance = "uniform", .kl = 0.2f},

@@ -56,7 +56,7 @@ async function refusesBadFiles(page, canvas) {
   await untilText(page, '#status', (text) => text !== status);
 }
 
-const ONLY_FOR_PHOTOS = ['photos.js', 'cifar10.png', 'cifar-wrn.safetensors', 'cifar-wrn-pmoe.safetensors'];
+const ONLY_FOR_PHOTOS = ['photos.js', 'cifar10.png', 'cifar-wrn.safetensors', 'cifar-wrn-pmoe.safetensors', 'cifar-deep-pmoe.safetensors'];
 
 pageTest('photographs and their network are fetched when they are chosen; digits come back', {}, async (page) => {
   const digits = [await said(page), await tablePicks(page)];
@@ -73,10 +73,10 @@ pageTest('photographs and their network are fetched when they are chosen; digits
   assert.match((await page.evaluate(() => window.statuses))[0], /^Loading, [\d,]+ KiB of [\d,]+ KiB\.$/);
   assert.equal(await textOf(page, '#status'), 'Sample 1 of 50 from the test images, labelled \u201cairplane\u201d.');
   assert.equal(await page.evaluate(() => document.activeElement.dataset.choice), 'photo');
-  await untilAnswered(page, 'wrn-pmoe');
+  for (const model of ['wrn-pmoe', 'deep']) await untilAnswered(page, model);
   assert.deepEqual(await page.$$eval('#board, #clear, #routes, .ledger', (all) => all.filter((part) => part.checkVisibility()).map(({ id, className }) => id || className)), ['routes', 'ledger']);
   assert.deepEqual((await tablePicks(page)).map((kept) => kept.length), [16, 16, 16, 16]);
-  assert.equal(await page.$$eval('.result .classes li', (all) => all.length), 10);
+  assert.equal(await page.$$eval('.result .classes li', (all) => all.length), 15);
   await untilText(page, '.result .time', (text) => /^[\d.,]+ (ms|\u00b5s) \u00b1 [\d.,]+$/.test(text));
 
   await page.click('#kinds [data-choice="board"]');
@@ -264,6 +264,6 @@ for (const patch of [8, 4])
     for (const at of cell) assert.ok(Math.abs(at - 1000 / wide) < 5, `the second cell of the second row stands where its patch is: ${cell}`);
     assert.equal(await textOf(page, '.routes-table th:nth-child(3)'), `Scores of patches 1 to ${wide * wide}`);
     assert.equal(await page.$eval('.routes-canvas', (canvas) => canvas.width), 32);
-    assert.deepEqual(await page.$$eval('#models button', (all) => all.map((button) => button.textContent)), ['Two', 'WRN-pMoE']);
+    assert.deepEqual(await page.$$eval('#models button', (all) => all.map((button) => button.textContent)), ['Two', 'WRN-pMoE', 'Deep pMoE']);
     await page.close();
   });
