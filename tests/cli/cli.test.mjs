@@ -326,7 +326,7 @@ test('every instruction set gives the same picks and nearly the same logits', ()
     const seen = isas.map((/** @type {string} */ isa) => {
         const args = ['predict', join(SAMPLES, 'board.png'), '--model', at('routed.safetensors'), '--isa', isa];
         const answer = json(args);
-        assert.equal(answer.environment.isa, isa);
+        assert.equal(answer.environment.isa, isa === 'avx512vnni' ? 'avx512' : isa); /* the same kernels of floats */
         return answer.pictures[0].models[0].prediction;
     });
     for (const one of seen) {
