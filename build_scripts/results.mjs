@@ -7,7 +7,8 @@
  *                                            networks beside their dense twins, all hosts
  *
  * A run replaces that of the same host and group, and leaves the others.  A host is where the code ran and on which
- * instruction set or in which variant of the engine: native-avx512, wasm-relaxed.  avx512vnni is avx512 but for int8.  Pure functions but for `keep`.
+ * instruction set or in which variant of the engine: native-avx512, wasm-relaxed.  avx512vnni is avx512 but for int8.
+ * Pure functions but for `keep`.
  *
  * @typedef {Record<string, any>} Result   what `pmoe bench --json` prints, or the page's engine gives
  */

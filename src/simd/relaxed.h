@@ -27,16 +27,6 @@ static inline void vq_store(vq *p, vf a)
     wasm_v128_store32_lane(p, wasm_i8x16_narrow_i16x8(words, words), 0);
 }
 
-static inline vg vg_load(const vq *p)
-{
-    return wasm_v128_load(p);
-}
-
-static inline vg vg_load_splat(const vq *p)
-{
-    return wasm_v128_load32_splat(p);
-}
-
 /* Of numbers of seven bits the engine has no choice.  The instruction that adds to the sum as well takes the same three
  * instructions on x86, and V8's first compiler in node 20 lets it overwrite the sum. */
 static inline vi vi_dot(vg x, vg w, vi sum)

@@ -28,16 +28,6 @@ static inline void vq_store(vq *p, vf a)
     wasm_v128_store64_lane(p, wasm_i16x8_narrow_i32x4(bits, bits), 0);
 }
 
-static inline vg vg_load(const vq *p)
-{
-    return wasm_v128_load(p);
-}
-
-static inline vg vg_load_splat(const vq *p)
-{
-    return wasm_v128_load32_splat(p);
-}
-
 static inline vi vi_dot(vg x, vg w, vi sum)
 {
     return wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(x, w));

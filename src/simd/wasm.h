@@ -142,6 +142,16 @@ static inline vf vf_clamp(vf a, vf least, vf most)
     return wasm_f32x4_pmin(most, wasm_f32x4_pmax(least, a)); /* of NaN and a number the first, of equals too */
 }
 
+static inline vg vg_load(const void *p) /* of quantised numbers of either width */
+{
+    return wasm_v128_load(p);
+}
+
+static inline vg vg_load_splat(const void *p)
+{
+    return wasm_v128_load32_splat(p);
+}
+
 static inline vg vg_keep(vg a)
 {
     return a;
