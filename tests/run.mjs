@@ -153,6 +153,12 @@ function judge(step, { code, output }) {
     return count;
 }
 
+/** Of TAP, what it says of each failed test; of anything else, the end. @param {string} output @returns {string[]} */
+function whatFailed(output) {
+    const failed = output.match(/^ *not ok .*\n(?: *---\n[^]*?\n *\.\.\.$)?/gm);
+    return failed ? failed.flatMap((text) => text.split('\n')) : output.trimEnd().split('\n').slice(-TAIL_LINES);
+}
+
 // ---- Running ----
 
 /**
@@ -207,8 +213,7 @@ async function run(step) {
     console.log(`${count.failed ? 'FAIL' : 'ok  '} ${step.name.padEnd(36)} ${numbers.padEnd(22)} ${end.seconds.toFixed(1)} s`);
     if (count.failed === 0) return true;
     failures.push(`${step.name} (${log})`);
-    const lines = end.output.trimEnd().split('\n');
-    console.log(lines.slice(-TAIL_LINES).map((line) => `     | ${line}`).join('\n'));
+    console.log(whatFailed(end.output).map((line) => `     | ${line}`).join('\n'));
     return false;
 }
 
