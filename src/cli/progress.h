@@ -1,11 +1,11 @@
-/* A progress bar: on a terminal only, on stderr, redrawn at most ten times a second. */
+/* How far a long command is, on stderr: a bar on a terminal, redrawn ten times a second, else a line a minute. */
 #ifndef PMOE_CLI_PROGRESS_H
 #define PMOE_CLI_PROGRESS_H
 
 #include <stdint.h>
 
 struct progress {
-    int32_t shown; /* stderr is a terminal */
+    int32_t terminal; /* stderr is one, and the bar is not closed */
     double started_ns, drawn_ns;
     double started_share; /* of the first call: what a resumed run did not do now */
 };
