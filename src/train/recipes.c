@@ -17,7 +17,7 @@
 /* All four heads (papers C1 to C3), of the paper's sizes: 512 hidden outputs, or 8 experts of 64.  As in the paper's
  * code, which declares crops and mirror images and never runs them, photographs are as they are. */
 #define HEAD(called)                                                                                                   \
-    CIFAR("head-" called), .head = called, .kind = PMOE_WRN, .depth = 10, .widen = 2, .epochs = 15, .divisor = "n",     \
+    CIFAR("head-" called), .head = called, .kind = PMOE_WRN, .depth = 10, .widen = 2, .epochs = 15, .divisor = "n",    \
                            .optimizer = "adam", .rate = 0.005f, .dropout = 0.1f
 
 /* Paper 1's settings for photographs (papers B2), but for the width: 10 there. */
