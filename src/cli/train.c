@@ -93,14 +93,16 @@ static const struct option options[] = {
     {"checkpoint", OPTION_TEXT, AT(checkpoint), NULL, "file to save to on the way", "FILE", 0, 0, NULL, 0},
     {"checkpoint-every", OPTION_INT, AT(checkpoint_every), "1", "epochs between two checkpoints", "N", 1, MOST, NULL,
      0},
-    {"resume", OPTION_TEXT, AT(resume), NULL, "go on from a checkpoint of the same recipe and seed", "FILE", 0, 0, NULL,
-     0},
+    {"resume", OPTION_TEXT, AT(resume), NULL,
+     "go on from a checkpoint of the same recipe and seed; --json then has the epochs from there on", "FILE", 0, 0,
+     NULL, 0},
     OPTION_ROW_THREADS(struct train_options),
     OPTION_ROW_ISA(struct train_options),
     OPTION_ROW_JSON(struct train_options),
 };
 
 struct epoch_row {
+    int32_t epoch; /* from 1; a training that was resumed has no rows of those before */
     const char *phase;
     double loss, accuracy, test; /* test: accuracy on test data, NAN if nobody looked */
     double seconds;              /* of training alone */
@@ -295,7 +297,8 @@ static void keep_row(struct training *training, const pmoe_progress *now, double
     double *gates = training->used + (size_t)(2 * training->row_count * now->usage.experts);
     double *load = gates + now->usage.experts;
     struct epoch_row *row = &training->rows[training->row_count++];
-    *row = (struct epoch_row){.phase = now->phase,
+    *row = (struct epoch_row){.epoch = now->epoch,
+                              .phase = now->phase,
                               .loss = now->loss,
                               .accuracy = now->accuracy,
                               .test = (double)NAN,
@@ -400,6 +403,7 @@ static void write_json(struct json_writer *json, const void *context)
     for (int32_t i = 0; i < training->row_count; i++) {
         const struct epoch_row *row = &training->rows[i];
         json_open_object(json, NULL);
+        json_add_int(json, "epoch", row->epoch);
         json_add_text(json, "phase", row->phase);
         json_add_number(json, "loss", row->loss, 6);
         json_add_number(json, "accuracy", row->accuracy, 6);

@@ -160,7 +160,8 @@ test('a run that goes on from a checkpoint ends like one that was never stopped'
     const args = ['train', 'mosaic-separate', ...SMALL, '--router-epochs', '2'];
     succeed([...args, '--out', at('whole.safetensors'), '--checkpoint', at('last'), '--checkpoint-every', '4']);
     /* Of five epochs, routers' and experts', the last checkpoint is the fourth's. */
-    succeed([...args, '--out', at('resumed.safetensors'), '--resume', at('last')]);
+    const { epochs } = JSON.parse(succeed([...args, '--out', at('resumed.safetensors'), '--resume', at('last'), '--json']));
+    assert.deepEqual(epochs.map((/** @type {{epoch: number, phase: string}} */ row) => [row.epoch, row.phase]), [[5, 'experts']]);
     assert.deepEqual(readFileSync(at('whole.safetensors')), readFileSync(at('resumed.safetensors')));
     refuse([...args, '--seed', '2', '--out', at('x'), '--resume', at('last')], /another recipe/);
     writeFileSync(at('cut'), readFileSync(at('last')).subarray(0, 5000));
