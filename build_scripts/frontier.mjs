@@ -3,11 +3,11 @@
  * The frontier of accuracy against time on CIFAR-10: dense networks of several widths and deep pMoE of several k and l,
  * all with one recipe and one budget, then all timed side by side.
  *
- *     node build_scripts/frontier.mjs train [--epochs N] [NAME...]   those whose weights are missing in build/frontier/
- *     node build_scripts/frontier.mjs time [--seconds S]             and keep the result: weights/results/frontier.json
+ *     node build_scripts/frontier.mjs train [--seeds N] [NAME...]   those whose weights are missing in build/frontier/
+ *     node build_scripts/frontier.mjs time [--seconds S]            and keep the result: weights/results/frontier.json
  *
- * Needs build/pmoe and data/cifar10.  A point is outside the dense frontier if no dense network is both at least as
- * accurate and at least as fast.
+ * Needs build/pmoe and data/cifar10.  A point's accuracy is the mean of the seeds that are there, its time the first
+ * seed's.  It is outside the dense frontier if no dense network is both at least as accurate and at least as fast.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -50,8 +50,16 @@ const CONFIGURATIONS = [
     deep('16,32/2', 4, 2, 8, '32,64/2,64'),
 ];
 
-/** @param {Configuration} configuration */
-const fileOf = ({ recipe, options }) => `${FOLDER}/${[recipe, ...options.filter((_, i) => i % 2)].join('_').replaceAll(/[/,]/g, '-')}`;
+/** Without its ending. @param {Configuration} configuration @param {number} seed */
+const fileOf = ({ recipe, options }, seed) =>
+    `${FOLDER}/${[recipe, ...options.filter((_, i) => i % 2), ...(seed > 1 ? [`seed${seed}`] : [])].join('_').replaceAll(/[/,]/g, '-')}`;
+
+/** The logs of a configuration's seeds, 1 and on. @param {Configuration} configuration @returns {any[]} */
+function logsOf(configuration) {
+    const logs = [];
+    for (let file; existsSync((file = `${fileOf(configuration, logs.length + 1)}.json`)); ) logs.push(JSON.parse(readFileSync(file, 'utf8')));
+    return logs;
+}
 
 /** What a command of build/pmoe prints. @param {string[]} args @returns {Promise<any>} */
 async function pmoe(args) {
@@ -60,31 +68,36 @@ async function pmoe(args) {
 }
 
 /** Two at a time, one thread each: threads change no byte, and two small trainings waste less than one of two threads.
- * @param {Configuration[]} wanted @param {string[]} more */
-async function train(wanted, more) {
+ * @param {Configuration[]} wanted @param {number} seeds */
+async function train(wanted, seeds) {
     mkdirSync(FOLDER, { recursive: true });
-    const left = wanted.filter((configuration) => !existsSync(`${fileOf(configuration)}.json`));
+    const left = Array.from({ length: seeds }, (_, i) => i + 1).flatMap((seed) => wanted.map((configuration) => ({ configuration, seed })))
+        .filter(({ configuration, seed }) => !existsSync(`${fileOf(configuration, seed)}.json`));
     const worker = async () => {
-        for (let configuration; (configuration = left.shift()); ) {
-            const file = fileOf(configuration);
-            const { name, recipe, options } = configuration;
-            const result = await pmoe(['train', recipe, ...options, ...more, '--threads', '1', '--out', `${file}.safetensors`]);
+        for (let next; (next = left.shift()); ) {
+            const { configuration: { name, recipe, options }, seed } = next;
+            const file = fileOf(next.configuration, seed);
+            const result = await pmoe(['train', recipe, ...options, '--seed', `${seed}`, '--threads', '1', '--out', `${file}.safetensors`]);
             writeFileSync(`${file}.json`, JSON.stringify(result));
-            console.log(`${result.accuracy.toFixed(2)} %  ${(result.multiply_adds / 1e6).toFixed(1)} M  ${result.seconds.toFixed(0)} s  ${name}`);
+            console.log(`${result.accuracy.toFixed(2)} %  ${(result.multiply_adds / 1e6).toFixed(1)} M  ${result.seconds.toFixed(0)} s  seed ${seed}  ${name}`);
         }
     };
     await Promise.all([worker(), worker()]);
 }
 
+/** @param {number[]} values */
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
 /** @param {number} seconds */
 async function time(seconds) {
-    const trained = CONFIGURATIONS.filter((configuration) => existsSync(`${fileOf(configuration)}.json`));
+    const trained = CONFIGURATIONS.map((configuration) => ({ ...configuration, logs: logsOf(configuration) })).filter(({ logs }) => logs.length);
     const bench = await pmoe(['bench', '--what', 'models', '--batch', '1', '--seconds', `${seconds}`,
-        ...trained.flatMap((configuration) => ['--model', `${fileOf(configuration)}.safetensors`])]);
+        ...trained.flatMap((configuration) => ['--model', `${fileOf(configuration, 1)}.safetensors`])]);
     const points = trained.map((configuration, i) => {
-        const { accuracy, parameters, epochs } = JSON.parse(readFileSync(`${fileOf(configuration)}.json`, 'utf8'));
+        const accuracies = configuration.logs.map(({ accuracy }) => accuracy);
+        const { parameters, epochs } = configuration.logs[0];
         const { multiply_adds: macs, median_ns: ns, low_ns: low, high_ns: high } = bench.rows[i];
-        return { name: configuration.name, routed: configuration.recipe !== 'cifar-cnn', accuracy, ms: ns / 1e6, ms_low: low / 1e6, ms_high: high / 1e6,
+        return { name: configuration.name, routed: configuration.recipe !== 'cifar-cnn', accuracy: mean(accuracies), accuracies, ms: ns / 1e6, ms_low: low / 1e6, ms_high: high / 1e6,
             multiply_adds: macs, parameters, epochs: epochs.length, train: ['build/pmoe train', configuration.recipe, ...configuration.options].join(' ') };
     });
     const rivals = points.filter(({ routed }) => !routed);
@@ -95,8 +108,8 @@ async function time(seconds) {
         console.log(`${accuracy.toFixed(2)} %  ${ms.toFixed(3)} ms  ${(macs / 1e6).toFixed(1)} M  ${outside ? 'outside' : '       '}  ${name}`);
 }
 
-const { values, positionals: [what, ...names] } = parseArgs({ allowPositionals: true, options: { epochs: { type: 'string' }, seconds: { type: 'string', default: '2' } } });
+const { values, positionals: [what, ...names] } = parseArgs({ allowPositionals: true, options: { seeds: { type: 'string', default: '1' }, seconds: { type: 'string', default: '2' } } });
 if (what === 'train')
-    await train(CONFIGURATIONS.filter(({ name }) => !names.length || names.some((one) => name.includes(one))), values.epochs ? ['--epochs', values.epochs] : []);
+    await train(CONFIGURATIONS.filter(({ name }) => !names.length || names.some((one) => name.includes(one))), Number(values.seeds));
 else if (what === 'time') await time(Number(values.seconds));
-else throw new Error('usage: frontier.mjs train [--epochs N] [NAME...] | time [--seconds S]');
+else throw new Error('usage: frontier.mjs train [--seeds N] [NAME...] | time [--seconds S]');

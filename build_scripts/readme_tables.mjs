@@ -120,12 +120,13 @@ function training() {
   return lines.join('\n');
 }
 
-/** Points by time; those outside the dense frontier are marked. */
+/** Points by time; those outside the dense frontier are marked.  Of several seeds the lowest and the highest, too. */
 function frontier() {
+  const range = (values) => (values.length > 1 ? ` (${values.length}: ${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)})` : '');
   const points = read('frontier').points.sort((a, b) => a.ms - b.ms);
-  const lines = ['| network | accuracy, % | milliseconds (95 % interval) | multiply-adds | outside |', '|---|---:|---:|---:|---|'];
-  for (const { name, accuracy, ms, ms_low: low, ms_high: high, multiply_adds: macs, outside } of points)
-    lines.push(`| ${name.replaceAll(' | ', '; ')} | ${accuracy.toFixed(2)} | ${ms.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)}) | ` +
+  const lines = ['| network | accuracy, % (seeds) | milliseconds (95 % interval) | multiply-adds | outside |', '|---|---:|---:|---:|---|'];
+  for (const { name, accuracy, accuracies, ms, ms_low: low, ms_high: high, multiply_adds: macs, outside } of points)
+    lines.push(`| ${name.replaceAll(' | ', '; ')} | ${accuracy.toFixed(2)}${range(accuracies)} | ${ms.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)}) | ` +
       `${(macs / 1e6).toFixed(1)} M | ${outside ? 'yes' : ''} |`);
   return lines.join('\n');
 }

@@ -44,7 +44,8 @@ pmoe_status check_row_max(struct check *c)
 
 pmoe_status check_scale_shift(struct check *c)
 {
-    int32_t rows = (int32_t)random_below(&c->random, 6), count = c->number, relu = (int32_t)random_below(&c->random, 2);
+    int32_t rows = (int32_t)random_below(&c->random, 40), count = c->number,
+            relu = (int32_t)random_below(&c->random, 2);
     c->dims = (struct dims){"%d rows of %d", {rows, count}};
     struct array x, scale, shift;
     struct outputs y;

@@ -40,9 +40,39 @@ void KFN(row_max)(float *y, const float *x, int32_t rows, int32_t count)
     }
 }
 
+/* Rows narrower than a vector, a photograph's three colours, as one row: VF_LANES of them are `count` vectors, which
+ * come round again. */
+static void scale_shift_narrow(float *y, const float *x, const float *scale, const float *shift, int32_t rows,
+                               int32_t count, int32_t relu)
+{
+    float scales[VF_LANES * VF_LANES], shifts[VF_LANES * VF_LANES];
+    const int32_t round = VF_LANES * count;
+    for (int32_t i = 0, c = 0; i < round; i++, c = c + 1 == count ? 0 : c + 1) {
+        scales[i] = scale[c];
+        shifts[i] = shift[c];
+    }
+    const ptrdiff_t all = (ptrdiff_t)rows * count;
+    int32_t at = 0;
+    for (ptrdiff_t i = 0; i < all; i += VF_LANES, at = at + VF_LANES == round ? 0 : at + VF_LANES) {
+        vf by = vf_load(scales + at), plus = vf_load(shifts + at);
+        if (all - i >= VF_LANES) {
+            vf value = vf_fma(by, vf_load(x + i), plus);
+            vf_store(y + i, relu ? vf_relu(value) : value);
+        } else {
+            vf_part part = vf_part_of((int32_t)(all - i));
+            vf value = vf_fma(by, vf_load_part(x + i, part), plus);
+            vf_store_part(y + i, relu ? vf_relu(value) : value, part);
+        }
+    }
+}
+
 void KFN(scale_shift)(float *y, const float *x, const float *scale, const float *shift, int32_t rows, int32_t count,
                       int32_t relu)
 {
+    if (count < VF_LANES && rows >= VF_LANES) {
+        scale_shift_narrow(y, x, scale, shift, rows, count, relu);
+        return;
+    }
     for (int32_t i = 0; i < rows; i++, x += count, y += count) {
         int32_t c = 0;
         for (; c + VF_LANES <= count; c += VF_LANES) {
