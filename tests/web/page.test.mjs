@@ -3,9 +3,10 @@
  * took, what a result is said to have cost, links to boards, the smallest screen.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { openPage, untilLive } from './browser.mjs';
-import { chromium, drawnPicks, pageTest, said, server, tablePicks, textOf, untilText } from './page_support.mjs';
+import { chromium, drawnPicks, pageTest, said, server, tablePicks, textOf, untilAnswered, untilText } from './page_support.mjs';
 
 /** @typedef {import('puppeteer-core').Page} Page */
 
@@ -115,6 +116,30 @@ pageTest('a result is announced in a sentence', {}, async (page) => {
   assert.match(spoken, /^CNN says [01], \d+ percent\. pMoE separate says [01], \d+ percent\. pMoE joint says [01], \d+ percent\. Expert A took patches \d+ and \d+\. Expert B took patches \d+ and \d+\.$/);
   const sorted = (await tablePicks(page)).map((picks) => [...picks].sort((a, b) => a - b).map((p) => p + 1).join(' and '));
   assert.ok(spoken.includes(`Expert A took patches ${sorted[0]}.`));
+});
+
+/** A weights file, and what its card says.  @param {string} name */
+function weightsOf(name) {
+  const bytes = readFileSync(new URL(`../../weights/${name}.safetensors`, import.meta.url));
+  const header = JSON.parse(bytes.toString('utf8', 8, 8 + Number(bytes.readBigUInt64LE(0))));
+  return { bytes, accuracy: Number(JSON.parse(header.__metadata__['pmoe.card']).accuracy) };
+}
+
+/** What is written beside each model's cost.  @param {Page} page */
+const accuracies = (page) => page.$$eval('.result .accuracy', (all) => all.map((part) => part.textContent));
+
+/** @param {string} name */
+const expectedAccuracy = (name) => `test accuracy as trained ${weightsOf(name).accuracy.toFixed(2)} %`;
+
+pageTest('beside what a model cost stands its accuracy, as its file says; a file that says nonsense is believed nothing', {}, async (page) => {
+  assert.deepEqual(await accuracies(page), ['mosaic-cnn', 'mosaic-separate', 'mosaic-joint'].map(expectedAccuracy));
+  const { bytes } = weightsOf('mosaic10-pmoe');
+  bytes.write('-9.19', bytes.indexOf('98.19'));
+  await page.setRequestInterception(true);
+  page.on('request', (request) => (request.url().endsWith('/mosaic10-pmoe.safetensors') ? request.respond({ body: bytes }) : request.continue()));
+  await page.click('#sets [data-choice="mosaic10"]');
+  await untilAnswered(page, 'pmoe10');
+  assert.deepEqual(await accuracies(page), [expectedAccuracy('mosaic10-cnn'), '']);
 });
 
 test('a link brings back the same board, and another index another board', async () => {

@@ -45,6 +45,7 @@ try {
   const where = `Recorded in ${version.replace('/', ' ')} on ${cpus()[0].model.trim()}, wasm ${engine}, one thread; \u00b1 is half the interquartile range.`;
   const recorded = await page.evaluate((ids, note) => {
     for (const element of document.querySelectorAll('.is-off')) element.remove();
+    document.querySelector('.routes-what-if').replaceChildren(); /* comes on demand */
     for (const element of document.querySelectorAll('[style]')) element.removeAttribute('style');
     document.querySelector('.where').textContent = note;
     return Object.fromEntries(ids.map((id) => [id, document.getElementById(id).innerHTML]));

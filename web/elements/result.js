@@ -1,6 +1,6 @@
 /**
- * <pmoe-result>: a block a model with what it said (class, probability) and what that cost (counted multiply-adds,
- * measured time), then the ledger: how many times less than the first, dense model, counted and measured side by side.
+ * <pmoe-result>: a block a model with what it said (class, probability), what that cost (counted multiply-adds, measured
+ * time) and how often it is right, then the ledger: how many times less than the first, dense model, counted and measured side by side.
  * A model that loses is written exactly like one that wins.
  *
  * @typedef {import('../engine/protocol.js').Prediction} Prediction
@@ -10,6 +10,7 @@
  * @property {string} id
  * @property {string} label
  * @property {number} multiplyAdds
+ * @property {number|null} accuracy  on test data, in percent; null: its file does not say
  * @property {number} patches
  * @property {number} experts   0: dense
  * @property {number} kept
@@ -159,7 +160,12 @@ function makeBlock(row) {
       html('p', { class: 'adds' }, html('span', { class: 'n' }, count(row.multiplyAdds)), ` ${STRINGS.multiplyAdds}`),
       html('p', { class: 'time' }, html('span', { class: 'n' }, '\u2013'), ' ', html('span', { class: 'unit' }, STRINGS.microseconds), ' ', html('span', { class: 'spread' })),
     ),
-    html('p', { class: 'calls caption' }, STRINGS.notMeasured),
+    html(
+      'div',
+      { class: 'fine caption' },
+      html('p', { class: 'accuracy' }, row.accuracy === null ? '' : STRINGS.accuracy(fixed(row.accuracy, 2))),
+      html('p', { class: 'calls' }, STRINGS.notMeasured),
+    ),
   );
 }
 

@@ -52,7 +52,7 @@
  * @property {number} model_bytes
  * @property {number} activation_bytes
  * @property {{name: string, type: string, experts?: number, kept?: number}[]} layers  and more of each
- * @property {object} metadata
+ * @property {Record<string, string>} metadata  of the file
  *
  * @typedef {object} OpenResult
  * @property {ModelDescription} model

@@ -188,6 +188,7 @@ function showModels() {
       id: entry.id,
       label: entry.label,
       multiplyAdds: model.multiply_adds,
+      accuracy: running.accuracy(entry.id),
       patches: model.patches.high * model.patches.wide,
       experts: model.experts,
       kept: model.kept,

@@ -48,7 +48,7 @@ export const SETS = [
     id: 'mosaic64',
     kind: 'board',
     label: '0 to 9, 64 patches',
-    task: 'One patch is a true digit from 0 to 9, the others are digits with their quarters scrambled. The networks say which digit is the true one; after as many boards the CNN is right on 52 of 100, the pMoE on 98.',
+    task: 'One patch is a true digit from 0 to 9, the others are digits with their quarters scrambled. The networks say which digit is the true one. Both learned from as many boards.',
     models: [
       { id: 'cnn64', file: 'board-cnn.safetensors', label: 'CNN' },
       { id: 'pmoe64', file: 'board-deep-pmoe.safetensors', label: 'pMoE' },
@@ -58,7 +58,7 @@ export const SETS = [
     id: 'cifar10',
     kind: 'photo',
     label: 'CIFAR-10',
-    task: 'Airplane, automobile, bird, cat, deer, dog, frog, horse, ship or truck? The networks know these ten and name one of them, whatever the picture; they are right on 92, 92 and 72 of 100.',
+    task: 'Airplane, automobile, bird, cat, deer, dog, frog, horse, ship or truck? The networks know these ten and name one of them, whatever the picture.',
     photos: { file: 'cifar10.png', count: 50 },
     models: [
       { id: 'wrn', file: 'cifar-wrn.safetensors', label: 'Wide ResNet' },
@@ -83,7 +83,7 @@ export const SETS = [
     id: 'vehicles',
     kind: 'photo',
     label: 'Vehicles among animals',
-    task: 'One quarter is an airplane, an automobile, a ship or a truck, the other three are animals. The networks name the vehicle; they learned from 4,000 such pictures alone and are right on 43 and 52 of 100.',
+    task: 'One quarter is an airplane, an automobile, a ship or a truck, the other three are animals. The networks name the vehicle; they learned from 4,000 such pictures alone.',
     photos: { file: 'vehicles.png', count: 20 },
     models: [
       { id: 'wrn-v', file: 'vehicles-wrn.safetensors', label: 'Wide ResNet' },

@@ -176,6 +176,16 @@ export class Session {
     return opened.model;
   }
 
+  /** @param {string} id  of an open model  @returns {number|null} percent of test data that it is right on, as its file says; null: it does not */
+  accuracy(id) {
+    try {
+      const { accuracy } = JSON.parse(this.model(id).metadata['pmoe.card']);
+      return accuracy >= 0 && accuracy <= 100 ? Number(accuracy) : null;
+    } catch {
+      return null; /* any JSON may stand there, or none */
+    }
+  }
+
   /** @param {string} id  of an open model  @returns its first layer that sends whole images to experts, if it has one */
   mixture(id) {
     return this.model(id).layers.find(({ type }) => type === 'mixture');

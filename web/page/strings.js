@@ -103,6 +103,7 @@ export const STRINGS = {
   spread: (/** @type {string} */ text) => `\u00b1 ${text}`,
   calls: (/** @type {string} */ samples, /** @type {string} */ calls) => `median of ${samples} \u00d7 ${calls} calls`,
   notMeasured: 'not measured',
+  accuracy: (/** @type {string} */ percent) => `test accuracy as trained ${percent} %`,
   ratio: (/** @type {string} */ ratio) => `${ratio}\u00d7`,
   ledgerTitle: (/** @type {string} */ dense) => `How many times less than the ${dense}`,
   theory: 'counted',
