@@ -1,9 +1,12 @@
 /* The thread pool behind pool.h: how jobs are opened, worked through and closed; one source for all hosts.
  *
  * A job is open from pool_run until its caller finds no task left.  A thread that finds it open enters, takes task
- * numbers from a counter until none is left, and leaves; nobody enters once it is closed.  So the caller waits for
- * those inside and no others: a thread that sleeps late, was never started or has been ended costs speed, nothing else,
- * and what a job consists of is written only while nobody is inside.
+ * numbers until none is left, and leaves; nobody enters once it is closed.  So the caller waits for those inside and no
+ * others: a thread that sleeps late, was never started or has been ended costs speed, nothing else, and what a job
+ * consists of is written only while nobody is inside.
+ *
+ * Each thread begins with a share of its own, neighbours in number and the same ones in every job of so many tasks:
+ * what it wrote of one layer's map it reads of the next, out of its own cache.  Then it helps the others.
  *
  * Leaves out where threads come from and how they sleep (pool_parts.h), and queues: one job at a time. */
 #include "pool_parts.h"
@@ -42,11 +45,20 @@ static void gate_leave(struct pool *pool)
         bell_ring(&pool->done);
 }
 
+/* Where the share of thread `worker` begins, and that of the one before ends. */
+static int32_t share_begin(const struct pool *pool, int32_t worker)
+{
+    return (int32_t)((int64_t)pool->tasks * worker / pool->threads);
+}
+
 static void work_through(struct pool *pool, int32_t worker)
 {
-    uint32_t tasks = (uint32_t)pool->tasks, index;
-    while ((index = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed)) < tasks)
-        pool->task(pool->context, (int32_t)index, worker);
+    for (int32_t i = 0; i < pool->threads; i++) {
+        const int32_t share = (worker + i) % pool->threads, end = share_begin(pool, share + 1);
+        int32_t index = atomic_load_explicit(&pool->next[share], memory_order_relaxed);
+        while (index < end && (index = atomic_fetch_add_explicit(&pool->next[share], 1, memory_order_relaxed)) < end)
+            pool->task(pool->context, index, worker);
+    }
 }
 
 void pool_serve(struct pool *pool, int32_t worker)
@@ -101,7 +113,8 @@ void pool_run(struct pool *pool, int32_t tasks, void (*task)(void *context, int3
     pool->task = task;
     pool->context = context;
     pool->tasks = tasks;
-    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    for (int32_t i = 0; i < pool->threads; i++)
+        atomic_store_explicit(&pool->next[i], share_begin(pool, i), memory_order_relaxed);
     atomic_store_explicit(&pool->gate, (gate + GATE_JOB) | GATE_OPEN, memory_order_release);
     bell_ring(&pool->work);
     work_through(pool, 0);

@@ -12,8 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POOL_MAX_THREADS = 256 };
-
 struct worker {
     struct pool *pool;
     pthread_t thread;

@@ -36,6 +36,8 @@ struct spin {
 
 int spin_on(struct spin *spin);
 
+enum { POOL_MAX_THREADS = 256 };
+
 struct pool {
     int32_t threads;
     int32_t crowded;         /* more threads than CPUs: nobody spins */
@@ -43,12 +45,12 @@ struct pool {
     _Atomic int32_t lost;    /* a thread died inside a task */
     struct bell work, done;  /* a job was opened; the last thread has left it */
 
-    /* One cache line for all that a short job touches. */
+    /* One cache line for all that a short job of a few threads touches. */
     alignas(64) _Atomic uint32_t gate; /* number of the job, open or not, threads inside: see pool.c */
-    _Atomic uint32_t next;             /* task to hand out */
     int32_t tasks;
     void (*task)(void *context, int32_t index, int32_t worker);
     void *context;
+    _Atomic int32_t next[POOL_MAX_THREADS]; /* task to hand out of each thread's share */
 };
 
 /* The life of thread `worker` of 1 .. threads-1: jobs, until the pool is closing. */

@@ -151,7 +151,8 @@ static void meet(void *context, int32_t index, int32_t worker)
         fall_asleep();
 }
 
-static void every_thread_takes_part_awake_or_asleep(void **state)
+/* One share each here, and none is done before all are begun. */
+static void every_thread_takes_its_own_share_awake_or_asleep(void **state)
 {
     (void)state;
     for (int32_t threads = 2; threads <= MOST_THREADS; threads++) {
@@ -160,16 +161,39 @@ static void every_thread_takes_part_awake_or_asleep(void **state)
         for (int run = 0; run < 6; run++) {
             struct meeting meeting = {.threads = threads, .linger = run % 2};
             pool_run(pool, threads, meet, &meeting);
-            int32_t seen[MOST_THREADS] = {0};
             for (int32_t i = 0; i < threads; i++)
-                seen[meeting.workers[i]]++;
-            for (int32_t worker = 0; worker < threads; worker++)
-                assert_int_equal(seen[worker], 1);
+                assert_int_equal(meeting.workers[i], i);
             if (run >= 3)
                 fall_asleep();
         }
         pool_close(&pool);
     }
+}
+
+enum { LATE = 4, SHARES = 8 }; /* of two threads: LATE is the first of the second one's tasks */
+
+/* All tasks but LATE count; LATE ends when they have. */
+static void be_late(void *context, int32_t index, int32_t worker)
+{
+    (void)worker;
+    _Atomic int32_t *done = context;
+    if (index != LATE)
+        atomic_fetch_add(done, 1);
+    while (index == LATE && atomic_load(done) < SHARES - 1)
+        sched_yield();
+}
+
+static void others_work_through_the_share_of_a_late_thread(void **state)
+{
+    (void)state;
+    struct pool *pool;
+    assert_int_equal(pool_open(2, &pool, NULL), PMOE_OK);
+    for (int run = 0; run < 100; run++) {
+        _Atomic int32_t done = 0;
+        pool_run(pool, SHARES, be_late, &done);
+        assert_int_equal(atomic_load(&done), SHARES - 1);
+    }
+    pool_close(&pool);
 }
 
 static double cpu_seconds(void)
@@ -325,7 +349,8 @@ int main(void)
         cmocka_unit_test(zero_asks_for_the_cpus),
         cmocka_unit_test(refuses_senseless_counts),
         cmocka_unit_test(thousands_of_tiny_runs_lose_and_repeat_nothing),
-        cmocka_unit_test(every_thread_takes_part_awake_or_asleep),
+        cmocka_unit_test(every_thread_takes_its_own_share_awake_or_asleep),
+        cmocka_unit_test(others_work_through_the_share_of_a_late_thread),
         cmocka_unit_test(idle_threads_sleep),
         cmocka_unit_test(pools_do_not_meet),
         cmocka_unit_test(pools_close_at_any_moment),
