@@ -7,6 +7,7 @@
 // from frontier.json, all others from bench-native.json and bench-web.json.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { floatIsa } from './results.mjs';
 
 const read = (name) => JSON.parse(readFileSync(`weights/results/${name}.json`, 'utf8'));
 const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ',');
@@ -35,8 +36,12 @@ const runs = () => ['native', 'web'].flatMap((name) => read(`bench-${name}`).run
 /** Rows of a group, each with its host, in the order of HOSTS; several threads of a browser are of another variant. */
 function rowsOf(group) {
   const rows = (name, host) => runs().filter((run) => run.host === name && run.group === group)
-    .flatMap((run) => run.rows.filter((row) => row.isa === run.environment.isa).map((row) => ({ ...row, host })));
-  return Object.keys(HOSTS).flatMap((host) => [...rows(host, host), ...rows(`${host}-threads`, host).filter(({ threads }) => threads > 1)]);
+    .flatMap((run) => run.rows.filter((row) => row.isa === floatIsa(run)).map((row) => ({ ...row, host })));
+  return Object.keys(HOSTS).flatMap((host) => {
+    const found = rows(host, host);
+    if (!found.length) throw new Error(`weights/results: no ${group} of ${host}`);
+    return [...found, ...rows(`${host}-threads`, host).filter(({ threads }) => threads > 1)];
+  });
 }
 
 const time = (ns) => (ns < 1e6 ? `${(ns / 1e3).toFixed(ns < 1e4 ? 2 : ns < 1e5 ? 1 : 0)} µs` : `${(ns / 1e6).toFixed(ns < 1e7 ? 2 : ns < 1e8 ? 1 : 0)} ms`);

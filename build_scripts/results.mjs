@@ -16,8 +16,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 export const GROUPS = ['layers', 'networks', 'routed', 'heads', 'kernels', 'models', 'int8'];
 
+/** The instruction set that floats ran on. @param {Result} result */
+export const floatIsa = ({ environment }) => environment.isa.replace('vnni', '');
+
 /** @param {Result} result */
-export const hostOf = ({ environment }) => `${environment.host}-${environment.variant ?? environment.isa.replace('vnni', '')}`;
+export const hostOf = (result) => `${result.environment.host}-${result.environment.variant ?? floatIsa(result)}`;
 
 /** What is said once about all rows. @param {Result} result */
 function preface({ pmoe, build, command, seed, seconds, environment, measured }) {
