@@ -140,10 +140,13 @@ pageTest('a switch takes an expert out of the network and puts it back, by mouse
 });
 
 pageTest('with every expert off the output layer is left, and the page says so', '', {}, async (page) => {
+  const high = () => page.evaluate(() => document.documentElement.scrollHeight);
+  const before = await high();
   for (const button of await page.$$('[role="switch"]')) await button.click();
   await until(() => shown(page, 'separate'), { ...natively('mosaic', 'mosaic-separate', '--off', 'A,B'), label: '0', percent: '50.0 %' });
   assert.match(await textOf(page, '.routes-note'), /^All experts are off/);
   assert.equal(await page.$$eval('.readout-row', (rows) => rows.length), 0);
+  assert.equal(await high(), before, 'a shorter page would move the switches under the pointer');
 });
 
 pageTest('a link brings it back; another input keeps it, another network drops it', '#set=mosaic10&l=5&off=B,T', {}, async (page) => {

@@ -237,20 +237,20 @@ export class PmoeRoutes extends HTMLElement {
     const patch = this.#pointed;
     const decimals = this.#scoreDecimals();
     this.#readout.classList.remove('is-idle');
-    this.#readout.replaceChildren(
-      html('h3', {}, STRINGS.scores(patch)),
-      ...routes.flatMap((route, e) => {
-        const gate = this.#gate(e, patch);
-        return isOn(route) ? html(
-          'div',
-          { class: this.#shown[e] ? 'readout-row' : 'readout-row is-hidden' },
-          badge(e),
-          strip(route, patch, e),
-          html('span', { class: 'readout-score' }, fixed(route.scores[patch], decimals)),
-          html('span', { class: 'readout-kept' }, gate === null ? STRINGS.notKept : STRINGS.kept(gate.toFixed(2))),
-        ) : [];
-      }),
-    );
+    const rows = routes.flatMap((route, e) => {
+      const gate = this.#gate(e, patch);
+      return isOn(route) && this.#shown[e] ? html(
+        'div',
+        { class: 'readout-row' },
+        badge(e),
+        strip(route, patch, e),
+        html('span', { class: 'readout-score' }, fixed(route.scores[patch], decimals)),
+        html('span', { class: 'readout-kept' }, gate === null ? STRINGS.notKept : STRINGS.kept(gate.toFixed(2))),
+      ) : [];
+    });
+    /* As high as ever: a page that grows shorter moves a switch away from under the pointer that turned an expert off. */
+    const gaps = Array.from({ length: routes.length - rows.length }, () => html('div', { class: 'readout-gap' }));
+    this.#readout.replaceChildren(html('h3', {}, STRINGS.scores(patch)), ...rows, ...gaps);
   }
 
   #updateTable() {
