@@ -22,10 +22,10 @@ void pool_run(struct pool *pool, int32_t tasks, void (*task)(void *context, int3
 
 /* ---- Where threads pay: the one place that decides ---- */
 
-/* Multiply-adds.  Measured on two CPUs (kernels/SPEED.md), natively and in a browser alike: splitting a call costs 0.8
- * us while the threads are awake, 8 % of the smallest call that is split; waking them costs the caller 8 us, 5 % of the
- * smallest pass that they are woken for; handing out the smallest task costs 0.1 of its 2.5 us.  Natively 50 of them
- * take a nanosecond, in a browser 25. */
+/* Multiply-adds.  Measured on two CPUs (kernels/SPEED.md), natively and in a browser alike: splitting a call costs 0.5
+ * to 1.1 us while the threads are awake, 5 to 11 % of the smallest that is split; waking them costs the caller 8 us,
+ * 5 % of the smallest pass that they are woken for; handing out the smallest task costs 0.1 of its 2.5 us.  Natively 50
+ * of them take a nanosecond, in a browser 25. */
 #ifdef __wasm__
 enum { POOL_LEAST_CALL = 250000, POOL_LEAST_PASS = 4000000, POOL_LEAST_TASK = 62500 };
 #else

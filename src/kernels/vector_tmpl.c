@@ -40,6 +40,12 @@ void KFN(row_max)(float *y, const float *x, int32_t rows, int32_t count)
     }
 }
 
+INLINE vf scaled(vf x, vf scale, vf shift, int32_t relu)
+{
+    const vf value = vf_fma(scale, x, shift);
+    return relu ? vf_relu(value) : value;
+}
+
 /* Rows narrower than a vector, a photograph's three colours, as one row: VF_LANES of them are `count` vectors, which
  * come round again. */
 static void scale_shift_narrow(float *y, const float *x, const float *scale, const float *shift, int32_t rows,
@@ -56,12 +62,10 @@ static void scale_shift_narrow(float *y, const float *x, const float *scale, con
     for (ptrdiff_t i = 0; i < all; i += VF_LANES, at = at + VF_LANES == round ? 0 : at + VF_LANES) {
         vf by = vf_load(scales + at), plus = vf_load(shifts + at);
         if (all - i >= VF_LANES) {
-            vf value = vf_fma(by, vf_load(x + i), plus);
-            vf_store(y + i, relu ? vf_relu(value) : value);
+            vf_store(y + i, scaled(vf_load(x + i), by, plus, relu));
         } else {
             vf_part part = vf_part_of((int32_t)(all - i));
-            vf value = vf_fma(by, vf_load_part(x + i, part), plus);
-            vf_store_part(y + i, relu ? vf_relu(value) : value, part);
+            vf_store_part(y + i, scaled(vf_load_part(x + i, part), by, plus, relu), part);
         }
     }
 }
@@ -75,14 +79,13 @@ void KFN(scale_shift)(float *y, const float *x, const float *scale, const float 
     }
     for (int32_t i = 0; i < rows; i++, x += count, y += count) {
         int32_t c = 0;
-        for (; c + VF_LANES <= count; c += VF_LANES) {
-            vf value = vf_fma(vf_load(scale + c), vf_load(x + c), vf_load(shift + c));
-            vf_store(y + c, relu ? vf_relu(value) : value);
-        }
+        for (; c + VF_LANES <= count; c += VF_LANES)
+            vf_store(y + c, scaled(vf_load(x + c), vf_load(scale + c), vf_load(shift + c), relu));
         if (c < count) {
             vf_part part = vf_part_of(count - c);
-            vf value = vf_fma(vf_load_part(scale + c, part), vf_load_part(x + c, part), vf_load_part(shift + c, part));
-            vf_store_part(y + c, relu ? vf_relu(value) : value, part);
+            vf value =
+                scaled(vf_load_part(x + c, part), vf_load_part(scale + c, part), vf_load_part(shift + c, part), relu);
+            vf_store_part(y + c, value, part);
         }
     }
 }
