@@ -100,6 +100,9 @@ $(HEADERS): /usr/include/jsmn.h
 	@cp /usr/include/jsmn.h /usr/include/stb/stb_image.h /usr/include/stb/stb_image_write.h build/include/
 	@touch $@
 
+/usr/include/jsmn.h:
+	@build_scripts/install.sh native
+
 # $(call HOST,config): objects, library, program and unit tests of one configuration
 define HOST
 OBJ_$(1) := $$(LIB_C:%.c=build/$(1)/%.o) \
@@ -201,14 +204,21 @@ native: build/native/libpmoe.a $(if $(CLI_C),build/pmoe)
 
 # ---- WebAssembly: build/wasm/pmoe-{scalar,simd,relaxed,simd-threads,relaxed-threads}.wasm ------------------------------
 #
-# Inference only, no JavaScript glue, one import (a clock).  Emscripten compiles and links scalar and simd.  The packaged
-# one predates standard relaxed SIMD, so that variant takes clang and wasm-ld over Emscripten's own C library; with a
-# current Emscripten, `make wasm WASM_TOOL_relaxed=emcc` builds all three alike.  The threaded ones take clang and wasm-ld
-# too: their memory is imported and shared, their pool is src/base/pool.c on src/wasm/pool_threads.c, and libc is the one
-# without threads, of which no pool's task calls anything that has state.  Code outside the kernels is compiled
-# once per tool, without SIMD and for size: -Oz in place of -Os takes the largest variant from 67 to 63 KiB gzipped (2 of
-# them are emmalloc's, which serves as well as dlmalloc where all that is large is taken once), and no model is slower.
-# The harness and its oracle stay at -Os: a page's start waits for them, for 3 ms longer if they call what could be inline.
+# Inference only, no JavaScript glue, one import (a clock).  All of them stand on Emscripten's C library.  Its packaged
+# compiler makes the scalar one; it predates standard relaxed SIMD and code generation that today's engines like, so that
+# the others take clang 19 and wasm-ld: the same simd128 opens a model in 15 ms in place of 19.  With a current Emscripten,
+# `make wasm WASM_TOOL_simd=emcc WASM_TOOL_relaxed=emcc` builds all three alike.  The threaded ones import a shared memory,
+# their pool is src/base/pool.c on src/wasm/pool_threads.c, and libc is the one without threads, of which no pool's task
+# calls anything that has state.
+#
+# What a visitor downloads is kept below 60 KiB gzipped.  The largest had 72, and no model is slower now:
+#   - a page's modules (kind "page") run models in floats and hold nothing else, 9 KiB; the benchmark's have eight bits,
+#     the loop of registers, their workloads and a set of kernels to compare with; kernels are the same objects in both
+#   - all but kernels, packing included, is compiled once per tool, without SIMD, for size and as one program (-Oz -flto,
+#     and -disable-lsr, which Emscripten sets too), 3.5 KiB
+#   - addresses in the code are as short as they can be (--compress-relocations), 1 KiB
+#   - kernels have their loops unrolled by hand where it pays, 1 KiB
+# Memory comes from emmalloc, 2 KiB less than dlmalloc: all that is large is taken once.
 
 WASM_DIRS := base kernels model route image data bench
 WASM_C    := $(filter-out %_tmpl.c src/base/pool%.c src/image/picture%.c src/image/jpeg.c \
@@ -217,11 +227,18 @@ WASM_C    := $(filter-out %_tmpl.c src/base/pool%.c src/image/picture%.c src/ima
 WASM_C_emcc    := $(filter-out src/wasm/pool_threads.c,$(WASM_C))
 WASM_C_clang   := $(WASM_C_emcc)
 WASM_C_threads := $(filter-out src/wasm/pool_serial.c,$(WASM_C)) src/base/pool.c
+WASM_NOT_page  := src/wasm/bench.c src/kernels/int8.c src/kernels/check_int8.c src/kernels/check_peak.c \
+                  $(filter-out src/bench/timing.c src/bench/statistics.c,$(wildcard src/bench/*.c))
+WASM_NOT_bench :=
+WASM_TMPL_bench := $(filter-out %/table_tmpl.c,$(INFER_C))
+WASM_TMPL_page  := $(filter-out %/conv_int8_tmpl.c %/quantise_tmpl.c %/peak_tmpl.c,$(WASM_TMPL_bench))
+WASM_KIND_page  := -DPMOE_PAGE
+WASM_KIND_bench :=
 WASM_EXPORTS   := $(shell cat src/wasm/exports.txt 2>/dev/null)
 WASM_EXPORTS_threads := $(shell cat src/wasm/exports-threads.txt 2>/dev/null)
 
 WASM_TOOL_scalar   := emcc
-WASM_TOOL_simd     := emcc
+WASM_TOOL_simd     := clang
 WASM_TOOL_relaxed  := clang
 WASM_TOOL_simd-threads    := threads
 WASM_TOOL_relaxed-threads := threads
@@ -242,15 +259,22 @@ WASM_MOST  := 268435456
 WASM_MALLOC := emmalloc
 
 WASM_CC_emcc  := $(EMCC)
-WASM_CC_clang  = clang-19 --target=wasm32-unknown-emscripten --sysroot=$(WASM_ROOT)
-WASM_CC_threads = $(WASM_CC_clang) -matomics -mbulk-memory
-WASM_FLAGS     = $(if $(filter src/kernels/%,$<),-Os,-Oz) -DPMOE_BUILD='"$(BUILD_ID)"'
+WASM_CC_clang  = clang-19 --target=wasm32-unknown-emscripten --sysroot=$(WASM_ROOT) -mbulk-memory -mnontrapping-fptoint \
+                 -msign-ext
+WASM_CC_threads = $(WASM_CC_clang) -matomics
+WASM_FLAGS     = $(WASM_SMALL_$(1)) -DPMOE_BUILD='"$(BUILD_ID)"'
+WASM_SMALL_emcc    = $(if $(filter src/kernels/%,$<),-Os,-Oz)
+WASM_SMALL_clang   = -Oz -flto
+WASM_SMALL_threads = $(WASM_SMALL_clang)
+WASM_KERNEL_FLAGS := -O3 -fno-unroll-loops
+WASM_ISA       = $(ISA_$(1)) -DISA=$(1) -DSIMD_H='"simd/$(1).h"'
 
 WASM_LINK_emcc  = $(EMCC) -O3 -sSTANDALONE_WASM --no-entry -sTOTAL_STACK=$(WASM_STACK) -sINITIAL_MEMORY=$(WASM_FIRST) \
                   -sALLOW_MEMORY_GROWTH -sMALLOC=$(WASM_MALLOC) -sMAXIMUM_MEMORY=$(WASM_MOST) -sERROR_ON_UNDEFINED_SYMBOLS=0 \
                   -sWARN_ON_UNDEFINED_SYMBOLS=0 \
                   -sEXPORTED_FUNCTIONS=$(subst $(space),$(comma),$(addprefix _,$(WASM_EXPORTS))) $(1) -o $(2)
-WASM_LINK_clang = wasm-ld-19 --no-entry --strip-all --stack-first -z stack-size=$(WASM_STACK) \
+WASM_LINK_clang = wasm-ld-19 -O2 --compress-relocations --strip-all -mllvm -disable-lsr \
+                  --no-entry --stack-first -z stack-size=$(WASM_STACK) \
                   --initial-memory=$(WASM_FIRST) --max-memory=$(WASM_MOST) $(addprefix --export=,$(WASM_EXPORTS)) $(1) \
                   -L$(WASM_ROOT)/lib/wasm32-emscripten -lstandalonewasm-memgrow -lc -lcompiler_rt -l$(WASM_MALLOC) -o $(2)
 WASM_LINK_threads = $(call WASM_LINK_clang,--shared-memory --import-memory \
@@ -258,13 +282,14 @@ WASM_LINK_threads = $(call WASM_LINK_clang,--shared-memory --import-memory \
 comma := ,
 space := $(subst ,, )
 
-define WASM_TOOL
-build/wasm/$(1)/%.o: %.c $$(HEADERS) Makefile
+# $(call WASM_TREE,tool,kind): everything but kernels
+define WASM_TREE
+build/wasm/$(1)-$(2)/%.o: %.c $$(HEADERS) Makefile
 	@mkdir -p $$(@D)
 	$$(call say,$(1),$$@)
-	$$(Q)$$(WASM_CC_$(1)) $$(COMMON) $$(WASM_FLAGS) -c $$< -o $$@
+	$$(Q)$$(WASM_CC_$(1)) $$(COMMON) $$(call WASM_FLAGS,$(1)) $$(WASM_KIND_$(2)) -c $$< -o $$@
 
-$$(USES_ID:%.c=build/wasm/$(1)/%.o): build/id
+$$(USES_ID:%.c=build/wasm/$(1)-$(2)/%.o): build/id
 endef
 
 # $(call WASM_KERNELS,variant,isa)
@@ -272,38 +297,39 @@ define WASM_KERNELS
 build/wasm/$(1)/kernels/$(2)/%.o: src/kernels/%_tmpl.c $$(HEADERS) Makefile
 	@mkdir -p $$(@D)
 	$$(call say,$(1),$$@)
-	$$(Q)$$(WASM_CC_$$(WASM_TOOL_$(1))) $$(COMMON) -O3 $$(ISA_$(2)) -DISA=$(2) -DSIMD_H='"simd/$(2).h"' \
-	    -c $$< -o $$@
+	$$(Q)$$(WASM_CC_$$(WASM_TOOL_$(1))) $$(COMMON) $$(WASM_KERNEL_FLAGS) $$(call WASM_ISA,$(2)) -c $$< -o $$@
 endef
 
-# $(call WASM_SELECT,object,variant,flags): which sets a module holds
-define WASM_SELECT
-$(1): src/kernels/select.c $$(HEADERS) Makefile
+# $(call WASM_ONE,object,source,variant,flags)
+define WASM_ONE
+$(1): $(2) $$(HEADERS) Makefile
 	@mkdir -p $$(@D)
-	$$(call say,$(2),$$@)
-	$$(Q)$$(WASM_CC_$$(WASM_TOOL_$(2))) $$(COMMON) $$(WASM_FLAGS) $(3) -c $$< -o $$@
+	$$(call say,$(3),$$@)
+	$$(Q)$$(WASM_CC_$$(WASM_TOOL_$(3))) $$(COMMON) $$(call WASM_FLAGS,$$(WASM_TOOL_$(3))) $(4) -c $$< -o $$@
 endef
 
-# The benchmark's modules hold the scalar kernels too: it compares sets, and the harness wants simd128's twin.
-define WASM_VARIANT
-WASM_ISAS_$(1) := $$(sort scalar $$(WASM_ISA_$(1)))
-WASM_OBJ_$(1) := $$(filter-out %/select.o,$$(WASM_C_$$(WASM_TOOL_$(1)):%.c=build/wasm/$$(WASM_TOOL_$(1))/%.o))
-build/wasm/pmoe-$(1).wasm: build/wasm/$(1)/select.o $$(INFER_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(WASM_ISA_$(1))/%.o)
-build/wasm/bench/pmoe-$(1).wasm: build/wasm/$(1)/bench/select.o \
-    $$(foreach isa,$$(WASM_ISAS_$(1)),$$(INFER_C:src/kernels/%_tmpl.c=build/wasm/$(1)/kernels/$$(isa)/%.o))
-
-$$(foreach isa,$$(WASM_ISAS_$(1)),$$(eval $$(call WASM_KERNELS,$(1),$$(isa))))
-$$(eval $$(call WASM_SELECT,build/wasm/$(1)/select.o,$(1),$$(WASM_HAVE_$$(WASM_ISA_$(1)))))
-$$(eval $$(call WASM_SELECT,build/wasm/$(1)/bench/select.o,$(1),$$(foreach isa,$$(WASM_ISAS_$(1)),$$(WASM_HAVE_$$(isa)))))
-
-build/wasm/pmoe-$(1).wasm build/wasm/bench/pmoe-$(1).wasm: $$(WASM_OBJ_$(1)) $$(wildcard src/wasm/exports*.txt) Makefile
+# $(call WASM_MODULE,file,variant,kind,isas): which sets it holds decide select.c and a table for each
+define WASM_MODULE
+$(1): build/wasm/$(2)/$(3)/select.o $(4:%=build/wasm/$(2)/$(3)/table-%.o) \
+    $$(foreach isa,$(4),$$(WASM_TMPL_$(3):src/kernels/%_tmpl.c=build/wasm/$(2)/kernels/$$(isa)/%.o)) \
+    $$(patsubst %.c,build/wasm/$$(WASM_TOOL_$(2))-$(3)/%.o,\
+                $$(filter-out src/kernels/select.c $$(WASM_NOT_$(3)),$$(WASM_C_$$(WASM_TOOL_$(2))))) \
+    $$(wildcard src/wasm/exports*.txt) Makefile
 	@mkdir -p $$(@D)
 	$$(call say,link,$$@)
-	$$(Q)$$(call WASM_LINK_$$(WASM_TOOL_$(1)),$$(filter %.o,$$^),$$@)
+	$$(Q)$$(call WASM_LINK_$$(WASM_TOOL_$(2)),$$(filter %.o,$$^),$$@)
+
+$$(eval $$(call WASM_ONE,build/wasm/$(2)/$(3)/select.o,src/kernels/select.c,$(2),\
+                         $$(WASM_KIND_$(3)) $$(foreach isa,$(4),$$(WASM_HAVE_$$(isa)))))
+$$(foreach isa,$(4),$$(eval $$(call WASM_ONE,build/wasm/$(2)/$(3)/table-$$(isa).o,src/kernels/table_tmpl.c,$(2),\
+                                             $$(WASM_KIND_$(3)) $$(call WASM_ISA,$$(isa)))))
 endef
 
-$(foreach tool,emcc clang threads,$(eval $(call WASM_TOOL,$(tool))))
-$(foreach variant,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(variant))))
+$(foreach tool,emcc clang threads,$(foreach kind,page bench,$(eval $(call WASM_TREE,$(tool),$(kind)))))
+$(foreach variant,$(WASM_VARIANTS),\
+    $(foreach isa,$(sort scalar $(WASM_ISA_$(variant))),$(eval $(call WASM_KERNELS,$(variant),$(isa)))) \
+    $(eval $(call WASM_MODULE,build/wasm/pmoe-$(variant).wasm,$(variant),page,$(WASM_ISA_$(variant)))) \
+    $(eval $(call WASM_MODULE,build/wasm/bench/pmoe-$(variant).wasm,$(variant),bench,$(sort scalar $(WASM_ISA_$(variant))))))
 -include $(shell find build/wasm -name '*.d' 2>/dev/null)
 
 # The same with the benchmark's exports, and memory for its larger networks, which come and go.
@@ -336,7 +362,9 @@ bench: native
 	@node build_scripts/bench.mjs
 
 ## bench-web: the same in Chromium (10 minutes; close other programs)
-bench-web: $(WASM_BENCH)
+bench-web:
+	@build_scripts/install.sh browser
+	@$(MAKE) --no-print-directory $(WASM_BENCH)
 	@node build_scripts/bench_web.mjs
 
 ## bench-peers: time us beside ONNX Runtime and TensorFlow.js, and training beside PyTorch (10 minutes; close other programs)
@@ -347,7 +375,9 @@ bench-peers:
 	@node build_scripts/bench_training.mjs --out weights/results/training.json
 
 ## fuzz: fuzz every reader for FUZZ_SECONDS each, 300 unless given; findings land in build/fuzz/
-fuzz: $(FUZZERS)
+fuzz:
+	@build_scripts/install.sh test
+	@$(MAKE) --no-print-directory $(FUZZERS)
 	@node tests/run.mjs --fuzz $(FUZZ_SECONDS)
 
 ## clean: remove everything built (data/ stays)

@@ -17,7 +17,7 @@ import { VARIANTS } from '../web/engine/features.js';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const KIB = 1024;
-const WASM_BUDGET = 80 * KIB;
+const WASM_BUDGET = 60 * KIB;
 const PAGE_BUDGET = 60 * KIB;
 const ON_DEMAND_BUDGET = 24 * KIB; // our own, for all of it together: no visitor waits for any of it to begin with
 const PAGE_TYPES = ['.html', '.js', '.css', '.svg', '.json'];

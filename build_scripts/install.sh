@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of Debian's and npm's packages, and nothing that is there.
 #
-#     build_scripts/install.sh native|wasm|data|test|peers ...
+#     build_scripts/install.sh native|wasm|data|test|browser|peers ...
 #
 # A package counts as there when the command or file that it is wanted for is there, wherever that came from.  Without
 # root, apt or a network it names exactly what is missing and stops with exit code 1.  It never adds sources, keys or
@@ -23,7 +23,10 @@ test=("${native[@]}" "${wasm[@]}" "${data[@]}" libcmocka-dev:/usr/include/cmocka
     libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/lib/libc.so.6 qemu-user:qemu-aarch64 chromium:chromium)
 
 # shellcheck disable=SC2034
-peers=("${native[@]}" "${wasm[@]}" npm:npm chromium:chromium)
+browser=("${wasm[@]}" npm:npm chromium:chromium)
+
+# shellcheck disable=SC2034
+peers=("${native[@]}" "${browser[@]}")
 
 arm64=build/arm64
 arm64_packages=(libcmocka-dev libcmocka0)
@@ -101,22 +104,22 @@ install_arm64() {
     [[ -e $library ]] || die "missing: $library, which the fetched packages do not hold"
 }
 
-(($# > 0)) || die "expected one or more of native, wasm, data, test, peers"
+(($# > 0)) || die "expected one or more of native, wasm, data, test, browser, peers"
 pairs=()
 for group in "$@"; do
     case $group in
-    native | wasm | data | test | peers)
+    native | wasm | data | test | browser | peers)
         declare -n list=$group
         pairs+=("${list[@]}")
         ;;
-    *) die "expected native, wasm, data, test or peers, found \"$group\"" ;;
+    *) die "expected native, wasm, data, test, browser or peers, found \"$group\"" ;;
     esac
 done
 install_packages "${pairs[@]}"
 if is_there node; then
     check_node
 fi
-if [[ " $* " == *" test "* || " $* " == *" peers "* ]]; then
+if [[ " $* " == *" test "* || " $* " == *" browser "* || " $* " == *" peers "* ]]; then
     install_npm
 fi
 if [[ " $* " == *" test "* ]]; then

@@ -77,7 +77,7 @@ static struct inside inside_of(const struct conv *conv)
 /* A table by taps, and behind it one by rows of taps if there are outputs inside. */
 size_t conv_table_count(const struct conv *conv)
 {
-    if (conv->algorithm == CONV_INT8)
+    if (conv_is_int8(conv))
         return int8_table_count(conv);
     if (conv->algorithm != CONV_DIRECT)
         return winograd_table_count(conv);
@@ -105,7 +105,7 @@ static int32_t *fill_taps(const struct conv *conv, int32_t pixels, int32_t *tabl
 
 void conv_fill_table(const struct conv *conv, int32_t *table)
 {
-    if (conv->algorithm == CONV_INT8) {
+    if (conv_is_int8(conv)) {
         int8_fill_table(conv, table);
         return;
     }
@@ -128,7 +128,7 @@ int32_t direct_outside_count(const struct conv *conv)
 /* The panels, then the zeros that lie outside. */
 size_t conv_packed_count(const struct kernels *kernels, const struct conv *conv)
 {
-    if (conv->algorithm == CONV_INT8)
+    if (conv_is_int8(conv))
         return int8_packed_count(kernels, conv);
     if (conv->algorithm != CONV_DIRECT)
         return winograd_packed_count(kernels, conv);
@@ -147,7 +147,7 @@ static size_t panels_count(const struct kernels *kernels, const struct conv *con
 
 void conv_pack(const struct kernels *kernels, const struct conv *conv, const float *w, float *panels)
 {
-    if (conv->algorithm == CONV_INT8) {
+    if (conv_is_int8(conv)) {
         int8_pack(kernels, conv, w, panels);
         return;
     }
@@ -162,7 +162,7 @@ void conv_pack(const struct kernels *kernels, const struct conv *conv, const flo
 
 size_t conv_scratch_count(const struct kernels *kernels, const struct conv *conv, int32_t threads)
 {
-    if (conv->algorithm == CONV_INT8)
+    if (conv_is_int8(conv))
         return int8_scratch_count(kernels, conv);
     return conv->algorithm == CONV_DIRECT ? 0 : winograd_scratch_count(kernels, conv, threads);
 }
@@ -299,9 +299,10 @@ void conv_run(const struct kernels *kernels, const struct conv_call *call, struc
     const struct conv *conv = call->conv;
     if (!conv->out_high || !conv->out_wide)
         return;
-    switch (conv->algorithm) {
-    case CONV_DIRECT: run_float(kernels, call, pool); break;
-    case CONV_INT8: int8_run(kernels, call, pool); break;
-    default: winograd_run(kernels, call, pool);
-    }
+    if (conv_is_int8(conv))
+        int8_run(kernels, call, pool);
+    else if (conv->algorithm == CONV_DIRECT)
+        run_float(kernels, call, pool);
+    else
+        winograd_run(kernels, call, pool);
 }

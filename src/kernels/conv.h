@@ -31,6 +31,11 @@ struct conv {
     int32_t zero, group; /* and a pixel's channels are filled up to whole groups */
 };
 
+static inline int conv_is_int8(const struct conv *conv)
+{
+    return HAS_INT8 && conv->algorithm == CONV_INT8;
+}
+
 /* Geometry from the first seven; sets out_high, out_wide (floor, as PyTorch) and the algorithm that is fastest for
  * such a shape on these kernels. */
 struct conv conv_of(const struct kernels *kernels, int32_t high, int32_t wide, int32_t channels, int32_t row,

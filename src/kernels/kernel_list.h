@@ -2,7 +2,8 @@
  * those that an instruction set with a dot product of its own has of its own; not defined, it is K.
  *
  * From this list come the table type (kernels.h), each instruction set's table (table_tmpl.c), the checks of the
- * harness and of the start-up self-test, and the benchmarks.  A kernel that is not in here does not exist.
+ * harness and of the start-up self-test, and the benchmarks.  A kernel that is not in here does not exist.  The modules
+ * that a page loads (PMOE_PAGE) leave out what only benchmarks ask for there: 9 KiB of 72 that no visitor waits for.
  *
  * Every kernel: any count may be 0; pointers need no alignment beyond a float's, panels excepted; outputs never
  * overlap inputs unless it says so; NaN in, NaN out. */
@@ -83,11 +84,13 @@ K(scale_shift,
 /* y[i] += a * x[i] */
 K(axpy, (float *y, float a, const float *x, size_t count))
 
+#if !defined(PMOE_PAGE)
 /* What this instruction set can do at most, for benchmarks: `sums` (2, 3, 8, 10 or 12, else nothing happens) vectors in
  * registers, `rounds` multiply-adds each.  Lane j of y [lanes] is
  *
  *     sum over i < sums of v(i, rounds),   v(i, 0) = 16 i + j,   v(i, r + 1) = v(i, r) / 2 + 1 */
 K(register_rounds, (float *y, int64_t rounds, int32_t sums))
+#endif
 
 /* ---- Training, natively only: wasm modules infer and hold none of these ---- */
 #if !defined(__wasm__)
@@ -149,6 +152,7 @@ K(norm_gradient, (float *dx, const float *x, const float *by_x, const float *dy,
 #endif
 
 /* ---- Eight bits (int8.h) ---- */
+#if !defined(PMOE_PAGE)
 
 /* Floats to numbers of seven bits, `channels` of each pixel, the last group of them filled up with anything
  * from 0 to 127:
@@ -170,6 +174,8 @@ K(quantise, (void *q, const float *x, int32_t pixels, int32_t channels, float fa
  *   shape    channels are whole groups; zeros are not read but filters->outside */
 K_DOT(conv_int8, (float *y, const void *x, ptrdiff_t x_image, int32_t first, int32_t count,
                   const struct conv_shape *shape, const struct int8_filters *filters, const float *add, int32_t relu))
+
+#endif
 
 #undef K
 #undef K_DOT

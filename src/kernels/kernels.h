@@ -45,6 +45,13 @@ struct map_part {
     ptrdiff_t row, pixel;
 };
 
+/* Are there kernels in eight bits?  Where there are none, what only they call is gone before the linker asks for it. */
+#if defined(PMOE_PAGE)
+#define HAS_INT8 0
+#else
+#define HAS_INT8 1
+#endif
+
 struct kernels {
     const char *name;      /* "avx2" */
     const char *floats;    /* the set whose kernels these are but for those of dot products: mostly itself */

@@ -20,7 +20,7 @@ int32_t model_int8_layers(const pmoe_model *model)
 {
     int32_t count = 0;
     for (int32_t i = 0; i < model->graph.layers; i++)
-        count += model->plan[i].conv.algorithm == CONV_INT8;
+        count += conv_is_int8(&model->plan[i].conv);
     return count;
 }
 

@@ -104,7 +104,7 @@ static void describe_layer(struct json_writer *json, const pmoe_model *model, in
         json_add_int(json, "kernel", layer->kernel);
         json_add_int(json, "stride", layer->stride);
         json_add_int(json, "padding", layer->padding);
-        if (model->plan[at].conv.algorithm == CONV_INT8)
+        if (conv_is_int8(&model->plan[at].conv))
             json_add_bool(json, "int8", 1);
     }
     if (layer->type == LAYER_ADD)

@@ -244,7 +244,7 @@ void model_plan(pmoe_model *model, const struct input_range *ranges)
     }
     for (int32_t i = 0; i < graph->layers; i++) {
         plan_layer(model, i);
-        if (ranges && model_suits_int8(model, i) && (ranges[i].least < 0 || ranges[i].most > 0))
+        if (HAS_INT8 && ranges && model_suits_int8(model, i) && (ranges[i].least < 0 || ranges[i].most > 0))
             int8_use(model->kernels, &model->plan[i].conv, ranges[i].least, ranges[i].most);
         fold(model, i);
     }
