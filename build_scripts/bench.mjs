@@ -21,12 +21,12 @@ const split = args.includes('--') ? args.indexOf('--') : args.length;
 const groups = split ? args.slice(0, split) : GROUPS;
 const unknown = groups.find((group) => !GROUPS.includes(group));
 if (unknown) {
-    console.error(`bench: expected groups (${GROUPS.join(', ')}), found "${unknown}"`);
-    process.exit(1);
+  console.error(`bench: expected groups (${GROUPS.join(', ')}), found "${unknown}"`);
+  process.exit(1);
 }
 mkdirSync('build/bench', { recursive: true });
 for (const group of groups) {
-    const { status } = spawnSync('build/pmoe', ['bench', '--what', group, ...THREADS, ...args.slice(split + 1), '--out', OUT], { stdio: 'inherit' });
-    if (status !== 0) process.exit(1);
-    keep(JSON.parse(readFileSync(OUT, 'utf8')));
+  const { status } = spawnSync('build/pmoe', ['bench', '--what', group, ...THREADS, ...args.slice(split + 1), '--out', OUT], { stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
+  keep(JSON.parse(readFileSync(OUT, 'utf8')));
 }

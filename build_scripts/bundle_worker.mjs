@@ -20,8 +20,8 @@ const COMMENT = /^[ \t]*(?:\/\/.*|\/\*(?:(?!\*\/)[^])*\*\/)[ \t]*\n/gm;
 
 const [from, to] = process.argv.slice(2);
 if (!to) {
-    console.error('usage: bundle_worker.mjs FROM TO');
-    process.exit(1);
+  console.error('usage: bundle_worker.mjs FROM TO');
+  process.exit(1);
 }
 
 /**
@@ -29,22 +29,22 @@ if (!to) {
  * @param {string} file @param {Set<string>} seen @returns {string}
  */
 function joined(file, seen) {
-    if (seen.has(file)) return '';
-    seen.add(file);
-    const text = readFileSync(file, 'utf8');
-    const before = Array.from(text.matchAll(IMPORT), ([, other]) => joined(join(dirname(file), other), seen));
-    const own = text.replace(IMPORT, '').replace(EXPORT, '').replace(COMMENT, '');
-    const left = own.replace(ON_DEMAND, '').match(/^.*\b(?:import|export)\b.*$/m);
-    if (left) throw new Error(`${file}: neither an import nor an export that can be joined: ${left[0].trim()}`);
-    const place = relative(dirname(to), dirname(file)).replaceAll(sep, '/');
-    return before.join('') + own.replace(ON_DEMAND, (_, start, name, end) => `${start}${place}/${name}${end}`);
+  if (seen.has(file)) return '';
+  seen.add(file);
+  const text = readFileSync(file, 'utf8');
+  const before = Array.from(text.matchAll(IMPORT), ([, other]) => joined(join(dirname(file), other), seen));
+  const own = text.replace(IMPORT, '').replace(EXPORT, '').replace(COMMENT, '');
+  const left = own.replace(ON_DEMAND, '').match(/^.*\b(?:import|export)\b.*$/m);
+  if (left) throw new Error(`${file}: neither an import nor an export that can be joined: ${left[0].trim()}`);
+  const place = relative(dirname(to), dirname(file)).replaceAll(sep, '/');
+  return before.join('') + own.replace(ON_DEMAND, (_, start, name, end) => `${start}${place}/${name}${end}`);
 }
 
 try {
-    const text = joined(from, new Set()).replace(/\n{2,}/g, '\n');
-    new Script(`'use strict'; {${text.replaceAll('import.meta.url', '""')}}`); // throws where a name is declared twice
-    writeFileSync(to, text.trimStart());
+  const text = joined(from, new Set()).replace(/\n{2,}/g, '\n');
+  new Script(`'use strict'; {${text.replaceAll('import.meta.url', '""')}}`); // throws where a name is declared twice
+  writeFileSync(to, text.trimStart());
 } catch (error) {
-    console.error(`bundle_worker: ${error instanceof Error ? error.message : error}`);
-    process.exit(1);
+  console.error(`bundle_worker: ${error instanceof Error ? error.message : error}`);
+  process.exit(1);
 }

@@ -20,8 +20,8 @@ const running = new WeakMap();
 
 /** @param {string} name @param {unknown} list @param {(value: any) => boolean} fits @param {string} expected @returns {any[]} */
 function listOf(name, list, fits, expected) {
-    if (Array.isArray(list) && list.every(fits)) return list;
-    throw new EngineError('bad-args', `${name}: expected a list of ${expected}`);
+  if (Array.isArray(list) && list.every(fits)) return list;
+  throw new EngineError('bad-args', `${name}: expected a list of ${expected}`);
 }
 
 /** @param {unknown} value @param {number} low @param {number} high */
@@ -29,33 +29,33 @@ const isInteger = (value, low, high) => Number.isInteger(value) && Number(value)
 
 /** @param {PmoeEngine} engine @param {any} args */
 function open(engine, { groups = GROUPS, batches = [], seconds = 1, models = [] }) {
-    listOf('groups', groups, (group) => GROUPS.includes(group), GROUPS.join(', '));
-    listOf('batches', batches, (batch) => isInteger(batch, 1, MOST_BATCH), `integers from 1 to ${MOST_BATCH}`);
-    listOf('models', models, (name) => typeof name === 'string', 'names');
-    if (!(seconds >= 0 && seconds <= MOST_SECONDS)) throw new EngineError('bad-args', `seconds: expected 0 to ${MOST_SECONDS}`);
-    const { core, handles } = engine.lend(models);
-    close(core);
-    const { wasm } = core;
-    const bits = groups.reduce((/** @type {number} */ sum, /** @type {string} */ group) => sum | (1 << GROUPS.indexOf(group)), 0);
-    const ints = [...batches, ...handles, 0];
-    const suite = wasm.with([4 * ints.length], 'a benchmark', (batchesAt) => {
-        const modelsAt = batchesAt + 4 * batches.length;
-        const suiteAt = modelsAt + 4 * handles.length;
-        wasm.ints(batchesAt, ints.length).set(ints);
-        wasm.checked('web_bench_open', bits, batchesAt, batches.length, seconds, modelsAt, handles.length, wasm.pool, suiteAt);
-        return wasm.ints(suiteAt, 1)[0];
-    });
-    const count = wasm.call('web_bench_count', suite);
-    running.set(core, { suite, count });
-    return { titles: Array.from({ length: count }, (_, i) => wasm.json('web_bench_title', suite, i)) };
+  listOf('groups', groups, (group) => GROUPS.includes(group), GROUPS.join(', '));
+  listOf('batches', batches, (batch) => isInteger(batch, 1, MOST_BATCH), `integers from 1 to ${MOST_BATCH}`);
+  listOf('models', models, (name) => typeof name === 'string', 'names');
+  if (!(seconds >= 0 && seconds <= MOST_SECONDS)) throw new EngineError('bad-args', `seconds: expected 0 to ${MOST_SECONDS}`);
+  const { core, handles } = engine.lend(models);
+  close(core);
+  const { wasm } = core;
+  const bits = groups.reduce((/** @type {number} */ sum, /** @type {string} */ group) => sum | (1 << GROUPS.indexOf(group)), 0);
+  const ints = [...batches, ...handles, 0];
+  const suite = wasm.with([4 * ints.length], 'a benchmark', (batchesAt) => {
+    const modelsAt = batchesAt + 4 * batches.length;
+    const suiteAt = modelsAt + 4 * handles.length;
+    wasm.ints(batchesAt, ints.length).set(ints);
+    wasm.checked('web_bench_open', bits, batchesAt, batches.length, seconds, modelsAt, handles.length, wasm.pool, suiteAt);
+    return wasm.ints(suiteAt, 1)[0];
+  });
+  const count = wasm.call('web_bench_count', suite);
+  running.set(core, { suite, count });
+  return { titles: Array.from({ length: count }, (_, i) => wasm.json('web_bench_title', suite, i)) };
 }
 
 /** @param {Core} core */
 function close(core) {
-    const found = running.get(core);
-    if (found) core.wasm.call('web_bench_close', found.suite);
-    running.delete(core);
-    return {};
+  const found = running.get(core);
+  if (found) core.wasm.call('web_bench_close', found.suite);
+  running.delete(core);
+  return {};
 }
 
 /**
@@ -66,14 +66,14 @@ function close(core) {
  * @param {PmoeEngine} engine @param {any} args
  */
 export function bench(engine, args) {
-    if (args.step === 'open') return open(engine, args);
-    const { core } = engine.lend([]);
-    if (args.step === 'close') return close(core);
-    const found = running.get(core);
-    if (!found) throw new EngineError('bad-args', "no benchmark is open; step 'open' comes first");
-    if (args.step === 'result') return core.wasm.json('web_bench_write', found.suite);
-    if (args.step !== 'run') throw new EngineError('bad-args', 'step: expected open, run, result or close');
-    if (!isInteger(args.index, 0, found.count - 1)) throw new EngineError('bad-args', `index: expected 0 to ${found.count - 1}`);
-    core.wasm.checked('web_bench_run', found.suite, args.index);
-    return {};
+  if (args.step === 'open') return open(engine, args);
+  const { core } = engine.lend([]);
+  if (args.step === 'close') return close(core);
+  const found = running.get(core);
+  if (!found) throw new EngineError('bad-args', "no benchmark is open; step 'open' comes first");
+  if (args.step === 'result') return core.wasm.json('web_bench_write', found.suite);
+  if (args.step !== 'run') throw new EngineError('bad-args', 'step: expected open, run, result or close');
+  if (!isInteger(args.index, 0, found.count - 1)) throw new EngineError('bad-args', `index: expected 0 to ${found.count - 1}`);
+  core.wasm.checked('web_bench_run', found.suite, args.index);
+  return {};
 }

@@ -39,97 +39,97 @@ import { EngineError } from './error.js';
 
 /** The event of a worker's end. */
 export class DiedEvent extends Event {
-    /** @param {EngineError} error */
-    constructor(error) {
-        super('died');
-        this.error = error;
-    }
+  /** @param {EngineError} error */
+  constructor(error) {
+    super('died');
+    this.error = error;
+  }
 }
 
 export class EngineClient extends EventTarget {
-    /** @type {Worker} */ #worker;
-    /** @type {EngineError | null} */ #lost = null;
-    /** @type {Map<number, {resolve: (result: any) => void, reject: (error: EngineError) => void}>} */ #pending = new Map();
-    #lastId = 0;
+  /** @type {Worker} */ #worker;
+  /** @type {EngineError | null} */ #lost = null;
+  /** @type {Map<number, {resolve: (result: any) => void, reject: (error: EngineError) => void}>} */ #pending = new Map();
+  #lastId = 0;
 
-    /** @param {string | URL} workerUrl  of worker.js */
-    constructor(workerUrl) {
-        super();
-        this.#worker = new Worker(workerUrl, { type: 'module' });
-        this.#worker.onmessage = ({ data }) => this.#answered(data);
-        this.#worker.onerror = (event) => {
-            event.preventDefault?.();
-            this.#die(event.message ? `the engine's worker failed: ${event.message}` : "the engine's worker could not be loaded");
-        };
-        this.#worker.onmessageerror = () => this.#die("a message of the engine's worker could not be read");
-    }
+  /** @param {string | URL} workerUrl  of worker.js */
+  constructor(workerUrl) {
+    super();
+    this.#worker = new Worker(workerUrl, { type: 'module' });
+    this.#worker.onmessage = ({ data }) => this.#answered(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault?.();
+      this.#die(event.message ? `the engine's worker failed: ${event.message}` : "the engine's worker could not be loaded");
+    };
+    this.#worker.onmessageerror = () => this.#die("a message of the engine's worker could not be read");
+  }
 
-    /**
-     * Carry out one operation.  `transfer` lists buffers of `args` that the page gives up.  Withdrawing by `signal`
-     * rejects at once with code 'aborted'.
-     * @template {keyof Operations} Op
-     * @param {Op} op @param {Operations[Op][0]} args @param {{transfer?: Transferable[], signal?: AbortSignal}} [options]
-     * @returns {Promise<Operations[Op][1]>}
-     */
-    call(op, args, { transfer = [], signal } = {}) {
-        return new Promise((resolve, reject) => {
-            if (this.#lost) return reject(this.#lost);
-            if (signal?.aborted) return reject(withdrawn());
-            const id = ++this.#lastId;
-            const onAbort = () => {
-                if (!this.#pending.delete(id)) return;
-                this.#worker.postMessage({ abort: id });
-                reject(withdrawn());
-            };
-            const settled = () => signal?.removeEventListener('abort', onAbort);
-            this.#pending.set(id, {
-                resolve: (result) => (settled(), resolve(result)),
-                reject: (error) => (settled(), reject(error)),
-            });
-            signal?.addEventListener('abort', onAbort, { once: true });
-            try {
-                this.#worker.postMessage({ id, op, args }, transfer);
-            } catch (error) {
-                this.#pending.delete(id);
-                settled();
-                reject(new EngineError('bad-args', `${op}: ${error instanceof Error ? error.message : error}`));
-            }
-        });
-    }
-
-    /** End the worker.  Pending and later calls are rejected; no event is fired. */
-    dispose() {
-        this.#end(new EngineError('worker', 'the engine was disposed of'));
-    }
-
-    /** @param {any} reply */
-    #answered({ id, result, error }) {
-        const call = this.#pending.get(id);
-        if (!call) return; // withdrawn
+  /**
+   * Carry out one operation.  `transfer` lists buffers of `args` that the page gives up.  Withdrawing by `signal`
+   * rejects at once with code 'aborted'.
+   * @template {keyof Operations} Op
+   * @param {Op} op @param {Operations[Op][0]} args @param {{transfer?: Transferable[], signal?: AbortSignal}} [options]
+   * @returns {Promise<Operations[Op][1]>}
+   */
+  call(op, args, { transfer = [], signal } = {}) {
+    return new Promise((resolve, reject) => {
+      if (this.#lost) return reject(this.#lost);
+      if (signal?.aborted) return reject(withdrawn());
+      const id = ++this.#lastId;
+      const onAbort = () => {
+        if (!this.#pending.delete(id)) return;
+        this.#worker.postMessage({ abort: id });
+        reject(withdrawn());
+      };
+      const settled = () => signal?.removeEventListener('abort', onAbort);
+      this.#pending.set(id, {
+        resolve: (result) => (settled(), resolve(result)),
+        reject: (error) => (settled(), reject(error)),
+      });
+      signal?.addEventListener('abort', onAbort, { once: true });
+      try {
+        this.#worker.postMessage({ id, op, args }, transfer);
+      } catch (error) {
         this.#pending.delete(id);
-        if (error) call.reject(new EngineError(error.code, error.message));
-        else call.resolve(result);
-    }
+        settled();
+        reject(new EngineError('bad-args', `${op}: ${error instanceof Error ? error.message : error}`));
+      }
+    });
+  }
 
-    /** @param {string} why */
-    #die(why) {
-        if (this.#lost) return;
-        const error = new EngineError('worker', why);
-        this.#end(error);
-        this.dispatchEvent(new DiedEvent(error));
-    }
+  /** End the worker.  Pending and later calls are rejected; no event is fired. */
+  dispose() {
+    this.#end(new EngineError('worker', 'the engine was disposed of'));
+  }
 
-    /** @param {EngineError} error */
-    #end(error) {
-        if (this.#lost) return;
-        this.#lost = error;
-        this.#worker.terminate();
-        const pending = [...this.#pending.values()];
-        this.#pending.clear();
-        for (const call of pending) call.reject(error);
-    }
+  /** @param {any} reply */
+  #answered({ id, result, error }) {
+    const call = this.#pending.get(id);
+    if (!call) return; // withdrawn
+    this.#pending.delete(id);
+    if (error) call.reject(new EngineError(error.code, error.message));
+    else call.resolve(result);
+  }
+
+  /** @param {string} why */
+  #die(why) {
+    if (this.#lost) return;
+    const error = new EngineError('worker', why);
+    this.#end(error);
+    this.dispatchEvent(new DiedEvent(error));
+  }
+
+  /** @param {EngineError} error */
+  #end(error) {
+    if (this.#lost) return;
+    this.#lost = error;
+    this.#worker.terminate();
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const call of pending) call.reject(error);
+  }
 }
 
 function withdrawn() {
-    return new EngineError('aborted', 'the request was withdrawn');
+  return new EngineError('aborted', 'the request was withdrawn');
 }
