@@ -4,7 +4,8 @@
 //
 // Between <!-- begin NAME --> and <!-- end NAME -->: `samples` from weights/results/mosaic-samples.json, `routing` from
 // mosaic-routing.json, `ledgers` from routing.json, `peers` from peers.json, `training` from training.json, `frontier`
-// from frontier.json, all others from bench-native.json and bench-web.json.
+// from frontier.json, `kept_machines` and `peers_machines` from those of several machines, all others from
+// bench-native.json and bench-web.json.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { floatIsa } from './results.mjs';
@@ -117,6 +118,39 @@ function peers() {
   return lines.join('\n');
 }
 
+// ---- Two machines ----
+
+/** Folders of results and whose they are, that of all other tables first. */
+const MACHINES = { '.': 'Zen 4', 'ice-lake': 'Ice Lake' };
+
+/** A table of `cells` for each machine side by side in each column, named `<column>: <machine>`. */
+function byMachine(heading, columns, names, cells) {
+  const machines = Object.values(MACHINES);
+  const titles = columns.flatMap((column) => machines.map((machine) => `${column}: ${machine}`));
+  const lines = [`| ${[heading, ...titles].join(' | ')} |`, `|---|${'---:|'.repeat(titles.length)}`];
+  for (const name of names) lines.push(`| ${[name, ...columns.flatMap((_, i) => machines.map((_, m) => cells(name, i, m)))].join(' | ')} |`);
+  return lines.join('\n');
+}
+
+/** What of the saving on paper arrives, from each machine's routing.json. */
+function keptMachines() {
+  const found = Object.keys(MACHINES).map((folder) => read(`${folder}/routing`).rows);
+  const hosts = Object.keys(HOSTS);
+  const named = ({ model, batch }) => `${model}, batch ${batch}`;
+  const names = found[0].filter(({ host, model }) => host === hosts[0] && !model.endsWith('_l4')).map(named);
+  return byMachine('kept', Object.values(HOSTS), names, (name, h, m) =>
+    found[m].find((row) => row.host === hosts[h] && named(row) === name).kept.toFixed(2));
+}
+
+/** How many times slower the faster peer is, from each machine's peers.json. */
+function peersMachines() {
+  const found = Object.keys(MACHINES).map((folder) => read(`${folder}/peers`).rows.filter(({ batch }) => batch === 1));
+  const kinds = [['wasm', 1], ['wasm', 2], ['native', 1], ['native', 2]];
+  const titles = kinds.map(([host, threads]) => `${host}, ${threads} thread${threads > 1 ? 's' : ''}`);
+  return byMachine('times slower', titles, new Set(found[0].map(({ model }) => model)), (name, k, m) =>
+    found[m].find(({ model, host, threads }) => model === name && host === kinds[k][0] && threads === kinds[k][1]).ratio_to_best.toFixed(2));
+}
+
 function training() {
   const lines = ['| model | threads | images a second | PyTorch | times slower (95 % interval) |', '|---|---:|---:|---:|---:|'];
   for (const row of read('training').rows)
@@ -136,8 +170,12 @@ function frontier() {
   return lines.join('\n');
 }
 
+const TABLES = {
+  samples, routing, dense, routed, ledgers, heads, models, peers, training, frontier,
+  kept_machines: keptMachines, peers_machines: peersMachines,
+};
 let text = readFileSync('README.md', 'utf8');
-for (const [name, make] of Object.entries({ samples, routing, dense, routed, ledgers, heads, models, peers, training, frontier })) {
+for (const [name, make] of Object.entries(TABLES)) {
   const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) {
