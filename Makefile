@@ -269,7 +269,7 @@ WASM_SMALL_threads = $(WASM_SMALL_clang)
 WASM_KERNEL_FLAGS := -O3 -fno-unroll-loops
 WASM_ISA       = $(ISA_$(1)) -DISA=$(1) -DSIMD_H='"simd/$(1).h"'
 
-WASM_LINK_emcc  = $(EMCC) -O3 -sSTANDALONE_WASM --no-entry -sTOTAL_STACK=$(WASM_STACK) -sINITIAL_MEMORY=$(WASM_FIRST) \
+WASM_LINK_emcc  = $(EMCC) -Os -sSTANDALONE_WASM --no-entry -sTOTAL_STACK=$(WASM_STACK) -sINITIAL_MEMORY=$(WASM_FIRST) \
                   -sALLOW_MEMORY_GROWTH -sMALLOC=$(WASM_MALLOC) -sMAXIMUM_MEMORY=$(WASM_MOST) -sERROR_ON_UNDEFINED_SYMBOLS=0 \
                   -sWARN_ON_UNDEFINED_SYMBOLS=0 \
                   -sEXPORTED_FUNCTIONS=$(subst $(space),$(comma),$(addprefix _,$(WASM_EXPORTS))) $(1) -o $(2)
