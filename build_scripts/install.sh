@@ -119,7 +119,7 @@ install_packages "${pairs[@]}"
 if is_there node; then
     check_node
 fi
-if [[ " $* " == *" test "* || " $* " == *" browser "* || " $* " == *" peers "* ]]; then
+if [[ " $* " =~ \ (test|browser|peers)\  ]]; then
     install_npm
 fi
 if [[ " $* " == *" test "* ]]; then
