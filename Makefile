@@ -215,9 +215,9 @@ native: build/native/libpmoe.a $(if $(CLI_C),build/pmoe)
 #   - a page's modules (kind "page") run models in floats and hold nothing else, 9 KiB; the benchmark's have eight bits,
 #     the loop of registers, their workloads and a set of kernels to compare with; kernels are the same objects in both
 #   - all but kernels, packing included, is compiled once per tool, without SIMD, for size and as one program (-Oz -flto,
-#     and -disable-lsr, which Emscripten sets too), 3.5 KiB
+#     -disable-lsr, which Emscripten sets too, little inlining, nothing moved out of loops), 4 KiB
 #   - addresses in the code are as short as they can be (--compress-relocations), 1 KiB
-#   - kernels have their loops unrolled by hand where it pays, 1 KiB
+#   - kernels have their loops unrolled by hand where it pays, 1 KiB; those bound by memory or latency are compiled for size
 # Memory comes from emmalloc, 2 KiB less than dlmalloc: all that is large is taken once.
 
 WASM_DIRS := base kernels model route image data bench
@@ -266,17 +266,20 @@ WASM_FLAGS     = $(WASM_SMALL_$(1)) -DPMOE_BUILD='"$(BUILD_ID)"'
 WASM_SMALL_emcc    = $(if $(filter src/kernels/%,$<),-Os,-Oz)
 WASM_SMALL_clang   = -Oz -flto
 WASM_SMALL_threads = $(WASM_SMALL_clang)
-WASM_KERNEL_FLAGS := -O3 -fno-unroll-loops
+WASM_KERNEL_FLAGS  = $(or $(WASM_KERNEL_$*),-O3 -fno-unroll-loops)
+WASM_KERNEL_route  := -Os
+WASM_KERNEL_vector := -Oz
 WASM_ISA       = $(ISA_$(1)) -DISA=$(1) -DSIMD_H='"simd/$(1).h"'
 
 WASM_LINK_emcc  = $(EMCC) -Os -sSTANDALONE_WASM --no-entry -sTOTAL_STACK=$(WASM_STACK) -sINITIAL_MEMORY=$(WASM_FIRST) \
                   -sALLOW_MEMORY_GROWTH -sMALLOC=$(WASM_MALLOC) -sMAXIMUM_MEMORY=$(WASM_MOST) -sERROR_ON_UNDEFINED_SYMBOLS=0 \
                   -sWARN_ON_UNDEFINED_SYMBOLS=0 \
                   -sEXPORTED_FUNCTIONS=$(subst $(space),$(comma),$(addprefix _,$(WASM_EXPORTS))) $(1) -o $(2)
-WASM_LINK_clang = wasm-ld-19 -O2 --compress-relocations --strip-all -mllvm -disable-lsr \
+WASM_LINK_clang = wasm-ld-19 -O2 --compress-relocations --strip-all $(WASM_LTO:%=-mllvm -%) \
                   --no-entry --stack-first -z stack-size=$(WASM_STACK) \
                   --initial-memory=$(WASM_FIRST) --max-memory=$(WASM_MOST) $(addprefix --export=,$(WASM_EXPORTS)) $(1) \
                   -L$(WASM_ROOT)/lib/wasm32-emscripten -lstandalonewasm-memgrow -lc -lcompiler_rt -l$(WASM_MALLOC) -o $(2)
+WASM_LTO       := disable-lsr inline-threshold=-10 disable-machine-licm
 WASM_LINK_threads = $(call WASM_LINK_clang,--shared-memory --import-memory \
                     $(addprefix --export=,$(WASM_EXPORTS_threads)) $(1),$(2))
 comma := ,

@@ -177,6 +177,7 @@ enum {
     brief_norm_gradient = 20,
     brief_quantise = 20,
     brief_conv_int8 = CHECK_HEIGHTS * 7,
+    brief_route = 20,
 };
 
 /* A kernel in the list without a check_ function and a brief_ count above does not compile. */

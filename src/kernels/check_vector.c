@@ -1,4 +1,4 @@
-/* The checks of the kernels over vectors and rows. */
+/* The checks of the kernels over vectors and rows, and of routing. */
 #include "check_parts.h"
 
 #include "../base/error.h"
@@ -97,4 +97,49 @@ pmoe_status check_axpy(struct check *c)
     for (size_t i = 0; i < count; i++) /* product and sum */
         TRY(check_verify(c, &y, i, ref_axpy(before.at[i], a, x.at[i]), 2));
     return check_untouched(c, &y);
+}
+
+/* An int32_t below 2^23 as the float of the same bits, which outputs are compared as. */
+static struct ref same_bits(int32_t value)
+{
+    float bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (struct ref){bits, 0};
+}
+
+/* Lists around one vector and two, items around one block and two. */
+pmoe_status check_route(struct check *c)
+{
+    const int32_t most = c->brief ? 20 : 70, lists = c->number % (2 * c->tables[0]->lanes + 2);
+    const int32_t n = 1 + (int32_t)random_below(&c->random, (uint32_t)most);
+    const int32_t l = 1 + (int32_t)random_below(&c->random, (uint32_t)(n < 9 ? n : 9));
+    const int32_t over = (int32_t[]){0, l, n}[random_below(&c->random, 3)];
+    const int32_t step = lists + (int32_t)random_below(&c->random, 3);
+    c->dims = (struct dims){"%d lists of %d, l %d over %d", {lists, n, l, over}};
+    const size_t kept = (size_t)lists * (size_t)l;
+    struct array scores;
+    struct outputs picks, gates;
+    float *scratch = check_take_aligned(c, 2 * ((size_t)l + 1) * (size_t)c->tables[0]->lanes);
+    if (!scratch ||
+        !check_take_input(c, (size_t)(n - 1) * (size_t)step + (size_t)check_whole_vectors(c, lists), &scores) ||
+        !check_take_outputs(c, kept, &picks) || !check_take_outputs(c, kept, &gates))
+        return check_no_memory(c);
+    const uint32_t values = c->number % 2 ? 4 : 1 << 20; /* of few, many are equal */
+    for (size_t i = 0; i < scores.count; i++)
+        scores.at[i] = (float)random_below(&c->random, values) / (float)values;
+    check_plant_nan(c, scores.at, scores.count);
+    for (int t = 0; t < 2 && c->tables[t]; t++)
+        c->tables[t]->route((int32_t *)(void *)picks.of[t].at, gates.of[t].at, scores.at, step, lists, n, l, over,
+                            scratch);
+    for (size_t at = 0; at < kept; at++) {
+        const float *list = scores.at + at / (size_t)l;
+        const int32_t i = (int32_t)(at % (size_t)l);
+        int32_t pick = -1;
+        const struct ref gate = ref_route(list, step, n, i, over, &pick);
+        TRY(check_verify(c, &picks, at, same_bits(pick), 0));
+        /* a difference of at most 2, its exponential within 2 ulp, a sum, a quotient */
+        TRY(check_verify(c, &gates, at, gate, 1 + 2 + over + 1));
+    }
+    TRY(check_untouched(c, &picks));
+    return check_untouched(c, &gates);
 }

@@ -177,5 +177,21 @@ K_DOT(conv_int8, (float *y, const void *x, ptrdiff_t x_image, int32_t first, int
 
 #endif
 
+/* Which l of n every list keeps, and with which gates (route/route.h has why).  Lists lie side by side, `step` floats
+ * from one item's scores to the next's.  With s = scores[j * step + e], item j of list e, where NaN counts as
+ * -infinity:
+ *
+ *     picks[e * l + i] = the j of the i-th largest s, of equals the lower j first
+ *     gates[e * l + i] = exp(that s - the largest) / sum of exp(s - the largest) over the `over` largest
+ *
+ *   n        1 .. 2^24, l 1 .. n
+ *   over     l or n; 0: gates are 1
+ *   scratch  2 * (l + 1) * lanes floats
+ *
+ * Reads whole vectors: up to lanes - 1 floats behind the last item's scores, whatever they are.  Picks and gates are
+ * the same bits on every instruction set. */
+K(route, (int32_t * picks, float *gates, const float *scores, int32_t step, int32_t lists, int32_t n, int32_t l,
+          int32_t over, float *scratch))
+
 #undef K
 #undef K_DOT

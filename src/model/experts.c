@@ -9,7 +9,7 @@
 
 /* ---- Scores, top-l and gates ---- */
 
-/* Scores come from the kernel by patch, [n][k]; everyone after wants them by expert. */
+/* Scores come from the kernel by patch, [n][k], which is how route() wants them; all others want them by expert. */
 void forward_router(pmoe_run *run, int32_t at)
 {
     const struct layer *layer = &run->model->graph.layer[at];
@@ -17,8 +17,8 @@ void forward_router(pmoe_run *run, int32_t at)
     if (!on)
         return;
     int32_t rows = run_patch_rows(run, at, run->rows);
-    forward_matrix(run, at, run->rows, rows, run->by_patch);
-    const float *from = run->by_patch;
+    forward_matrix(run, at, run->rows, rows, run->lists[at]);
+    const float *from = run->lists[at];
     float *scores = run_scores(run, at);
     for (int32_t b = 0; b < run->now; b++, from += (size_t)on * (size_t)patches) {
         const float *of_expert = from;
@@ -65,23 +65,43 @@ void forward_sample_router(pmoe_run *run, int32_t at)
     what_if_rank_last(run, scores, layer->experts);
 }
 
-/* One list of n scores an expert of a group, one an image of a mixture; neighbours that are on go together. */
-void run_route(pmoe_run *run, int32_t group)
+/* A list of n scores an expert, the images one behind the other; neighbours that are on go together. */
+static void route_group(pmoe_run *run, int32_t group)
 {
     const struct layer *layer = &run->model->graph.layer[group];
-    int is_group = layer->type == LAYER_EXPERT_GROUP;
-    int32_t lists = run->now * (is_group ? layer->experts : 1), n = is_group ? layer->patches : layer->experts;
-    const size_t kept = (size_t)layer->kept;
-    const float *scores = run_scores(run, layer->router);
-    int32_t *picks = run_picks(run, group, 0);
-    for (int32_t first = 0, end; first < lists; first = end + 1) {
-        end = is_group ? what_if_stretch(&run->what_if, layer->experts, first, lists) : lists;
-        for (int32_t i = first; i < end; i++)
-            route_top(scores + (size_t)i * (size_t)n, n, layer->kept, picks + (size_t)i * kept);
-        const size_t at = (size_t)first * kept;
-        route_gates(layer->gate, scores + (size_t)first * (size_t)n, end - first, n, picks + at, layer->kept,
-                    run_gates(run, group) + at);
+    const int32_t experts = layer->experts, on = run->model->plan[layer->router].outs;
+    struct route_lists of = {.step = on, .n = layer->patches, .scratch = run->slots};
+    for (int32_t b = 0; b < run->now; b++) {
+        of.scores = run->lists[layer->router] + (size_t)b * (size_t)layer->patches * (size_t)on;
+        for (int32_t first = 0, end; first < experts; first = end + 1, of.scores += of.lists) {
+            end = what_if_stretch(&run->what_if, first, experts);
+            of.lists = end - first;
+            const size_t at = ((size_t)b * (size_t)experts + (size_t)first) * (size_t)layer->kept;
+            route(run->model->kernels, layer->gate, of, layer->kept, run_picks(run, group, 0) + at,
+                  run_gates(run, group) + at);
+        }
     }
+}
+
+/* One list of scores an image. */
+static void route_mixture(pmoe_run *run, int32_t mixture)
+{
+    const struct layer *layer = &run->model->graph.layer[mixture];
+    const float *scores = run_scores(run, layer->router);
+    float *lists = run->lists[layer->router];
+    for (int32_t e = 0; e < layer->experts; e++)
+        for (int32_t b = 0; b < run->now; b++)
+            lists[e * run->now + b] = scores[b * layer->experts + e];
+    const struct route_lists of = {lists, run->now, run->now, layer->experts, run->slots};
+    route(run->model->kernels, layer->gate, of, layer->kept, run_picks(run, mixture, 0), run_gates(run, mixture));
+}
+
+void run_route(pmoe_run *run, int32_t group)
+{
+    if (run->model->graph.layer[group].type == LAYER_EXPERT_GROUP)
+        route_group(run, group);
+    else
+        route_mixture(run, group);
 }
 
 /* ---- Experts ---- */

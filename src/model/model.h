@@ -141,10 +141,12 @@ struct pmoe_run {
     void (*score)(void *training, int32_t router);
     void (*drop)(void *training, int32_t layer, int32_t images);
     void *training;
-    struct input_range *ranges; /* [layers] while calibrating, else NULL */
-    float *by_patch;            /* router scores as the kernel leaves them, [now * n][k] */
-    const float *images;        /* of the part under way; afterwards of the last one */
-    int32_t expert;             /* under way; its outputs begin at this row of the group's */
+    struct input_range *ranges;     /* [layers] while calibrating, else NULL */
+    float *lists[GRAPH_MAX_LAYERS]; /* of a router, its scores of the part under way, lists side by side for route():
+                                       [now * n][experts that are on], or of a sample router [experts][now] */
+    float *slots;                   /* scratch of route() */
+    const float *images;            /* of the part under way; afterwards of the last one */
+    int32_t expert;                 /* under way; its outputs begin at this row of the group's */
     int32_t expert_row;
     float *scores[GRAPH_MAX_LAYERS];  /* routers: [batch][k][n] */
     int32_t *picks[GRAPH_MAX_LAYERS]; /* groups: [batch][k][l] patches; mixtures: [batch][kept] experts */
@@ -214,9 +216,8 @@ static inline int what_if_is_off(const pmoe_what_if *what_if, int32_t expert)
     return what_if->off && expert < WHAT_IF_EXPERTS && (what_if->off >> expert & 1);
 }
 
-/* Lists of scores of a group's experts, one after the other and image after image: where the stretch from `first` on of
- * those that are on ends. */
-int32_t what_if_stretch(const pmoe_what_if *what_if, int32_t experts, int32_t first, int32_t lists);
+/* Where the stretch of neighbouring experts that are on, from `first` on, ends. */
+int32_t what_if_stretch(const pmoe_what_if *what_if, int32_t first, int32_t experts);
 
 /* Scores [now][experts] by a sample router: what is off ranks below all else and has no part in a softmax. */
 void what_if_rank_last(const pmoe_run *run, float *scores, int32_t experts);

@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include "../base/error.h"
+#include "../route/route.h"
 
 #include <string.h>
 
@@ -18,8 +19,8 @@ enum {
 
 /* What layers need at most, for one image. */
 struct run_sizes {
-    size_t rows, given, by_patch; /* for each image */
-    size_t copies, stack;         /* in all */
+    size_t rows, given;          /* for each image */
+    size_t copies, stack, slots; /* in all */
 };
 
 static void at_least(size_t *size, size_t wanted)
@@ -65,10 +66,9 @@ static struct run_sizes run_measure(const pmoe_run *run)
         size_t maps = layer->group < 0 ? 1 : given_count(model, layer->group);
         int has_grid = layer->type == LAYER_PATCH_CONV || layer->type == LAYER_PATCH_ROUTER;
         at_least(&sizes.rows, maps * (has_grid ? (size_t)layer->patches : 1));
-        if (layer->type == LAYER_PATCH_ROUTER)
-            at_least(&sizes.by_patch, (size_t)layer->patches * (size_t)layer->experts);
         if (!layer->inner)
             continue;
+        at_least(&sizes.slots, route_scratch(model->kernels, layer->kept));
         size_t images = (size_t)run_stack_images(run, i);
         at_least(&sizes.given, given_count(model, i));
         at_least(&sizes.stack, images * model->plan[i].stack_floats);
@@ -115,14 +115,17 @@ static void run_lay_out(pmoe_run *run, struct arena *arena)
     run->from = take_per_image(arena, run->at_once, sizes.given, sizeof *run->from);
     run->copies = take_per_image(arena, 1, sizes.copies, sizeof(float));
     run->stack = take_per_image(arena, 1, sizes.stack, sizeof(float));
-    run->by_patch = take_per_image(arena, run->at_once, sizes.by_patch, sizeof(float));
+    run->slots = take_per_image(arena, 1, sizes.slots, sizeof(float));
     run->activations = take_per_image(arena, run->at_once, model->activations, sizeof(float));
     run->scratch_floats = scratch_count(model, 1);
     run->scratch = take_per_image(arena, 1, run->scratch_floats, sizeof(float));
     for (int32_t i = 0; i < model->graph.layers; i++) {
         const struct layer *layer = &model->graph.layer[i];
-        if (layer->shape.kind == SHAPE_SCORES)
-            run->scores[i] = take_per_image(arena, batch, (size_t)shape_count(layer->shape), sizeof(float));
+        if (layer->shape.kind == SHAPE_SCORES) {
+            const size_t scores = (size_t)shape_count(layer->shape);
+            run->scores[i] = take_per_image(arena, batch, scores, sizeof(float));
+            run->lists[i] = take_per_image(arena, run->at_once, scores + ROUTE_SLACK, sizeof(float));
+        }
         if (!layer->inner)
             continue;
         size_t kept = (size_t)layer->kept * (layer->type == LAYER_EXPERT_GROUP ? (size_t)layer->experts : 1);

@@ -120,11 +120,11 @@ void what_if_lay_out(pmoe_run *run, struct arena *arena)
 
 /* ---- In passes ---- */
 
-int32_t what_if_stretch(const pmoe_what_if *what_if, int32_t experts, int32_t first, int32_t lists)
+int32_t what_if_stretch(const pmoe_what_if *what_if, int32_t first, int32_t experts)
 {
     if (!what_if->off)
-        return lists;
-    while (first < lists && !what_if_is_off(what_if, first % experts))
+        return experts;
+    while (first < experts && !what_if_is_off(what_if, first))
         first++;
     return first;
 }

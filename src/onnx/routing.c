@@ -1,5 +1,5 @@
 /* Routing in ONNX: TopK over the scores, GatherND of the kept patches alone, so that a routed model does a routed
- * model's work there too.  TopK breaks ties towards the lower index, as route_top does.
+ * model's work there too.  TopK breaks ties towards the lower index, as route() does.
  *
  * N images, n patches, k experts, l kept, D values a patch, c outputs of an expert. */
 #include "onnx.h"

@@ -13,11 +13,13 @@ enum { VF_STRIP_ROWS = 1, VF_STRIP_RUN = 16, VF_STRIP_OUTS = 0 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 2 }; /* 12 sums, 2 inputs, 1 factor */
 enum { VF_CONV_PIXELS = 8, VF_CONV_VECS = 2, VF_CONV_REGISTERS = 16 };
 enum { VF_WINOGRAD_TILES = 4, VF_WINOGRAD_VECS = 3 };
+enum { VF_ROUTE_SLOTS = 2 };
 enum { VF_DOT_PIXELS = 8, VF_DOT_VECS = 2, VF_DOT_REGISTERS = 14 }; /* two more: ones, and products */
 enum { VQ_GROUP = 4 };
 
 typedef __m256 vf;
 typedef __m256i vf_part; /* all ones in the lanes that count */
+typedef __m256 vf_truth; /* all ones for true */
 typedef int8_t vq;
 typedef __m256i vg, vi;
 
@@ -97,6 +99,21 @@ static inline vf vf_max(vf a, vf b)
     return _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q)); /* maxps drops a NaN in a */
 }
 
+static inline vf_truth vf_at_least(vf a, vf b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_GE_OQ);
+}
+
+static inline vf vf_pick(vf_truth truth, vf a, vf b)
+{
+    return _mm256_blendv_ps(b, a, truth);
+}
+
+static inline vf vf_clamp(vf a, vf least, vf most)
+{
+    return _mm256_min_ps(_mm256_max_ps(a, least), most); /* of NaN and a number the second, of equals too */
+}
+
 static inline vf vf_slide(vf a, vf b, const int n)
 {
     return n ? _mm256_permute2f128_ps(a, b, 0x21) : a;
@@ -114,11 +131,6 @@ static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
 }
 
 /* ---- Eight bits ---- */
-
-static inline vf vf_clamp(vf a, vf least, vf most)
-{
-    return _mm256_min_ps(_mm256_max_ps(a, least), most); /* of NaN and a number the second, of equals too */
-}
 
 static inline void vq_store(vq *p, vf a)
 {

@@ -13,11 +13,13 @@ enum { VF_STRIP_ROWS = 4, VF_STRIP_RUN = 28, VF_STRIP_OUTS = 4 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 4 }; /* 24 sums, 4 inputs, 1 factor */
 enum { VF_CONV_PIXELS = 12, VF_CONV_VECS = 4, VF_CONV_REGISTERS = 32 };
 enum { VF_WINOGRAD_TILES = 6, VF_WINOGRAD_VECS = 4 };
+enum { VF_ROUTE_SLOTS = 2 };
 enum { VF_DOT_PIXELS = 12, VF_DOT_VECS = 4, VF_DOT_REGISTERS = 30 }; /* two more: ones, and products */
 enum { VQ_GROUP = 4 };
 
 typedef __m512 vf;
 typedef __mmask16 vf_part;
+typedef __mmask16 vf_truth;
 typedef int8_t vq;
 typedef __m512i vg, vi;
 
@@ -99,6 +101,21 @@ static inline vf vf_max(vf a, vf b)
     return _mm512_mask_mov_ps(_mm512_max_ps(a, b), _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), a); /* as in avx2.h */
 }
 
+static inline vf_truth vf_at_least(vf a, vf b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ);
+}
+
+static inline vf vf_pick(vf_truth truth, vf a, vf b)
+{
+    return _mm512_mask_blend_ps(truth, b, a);
+}
+
+static inline vf vf_clamp(vf a, vf least, vf most)
+{
+    return _mm512_min_ps(_mm512_max_ps(a, least), most); /* as in avx2.h */
+}
+
 static inline vf vf_slide(vf a, vf b, const int n)
 {
     const __m512i low = _mm512_castps_si512(a), high = _mm512_castps_si512(b);
@@ -120,11 +137,6 @@ static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
 }
 
 /* ---- Eight bits ---- */
-
-static inline vf vf_clamp(vf a, vf least, vf most)
-{
-    return _mm512_min_ps(_mm512_max_ps(a, least), most); /* as in avx2.h */
-}
 
 static inline void vq_store(vq *p, vf a)
 {

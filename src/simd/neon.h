@@ -13,11 +13,13 @@ enum { VF_STRIP_ROWS = 1, VF_STRIP_RUN = 16, VF_STRIP_OUTS = 0 };
 enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 4 }; /* 24 sums, 4 inputs, 1 factor */
 enum { VF_CONV_PIXELS = 12, VF_CONV_VECS = 4, VF_CONV_REGISTERS = 32 };
 enum { VF_WINOGRAD_TILES = 6, VF_WINOGRAD_VECS = 4 };
+enum { VF_ROUTE_SLOTS = 2 };
 enum { VF_DOT_PIXELS = 12, VF_DOT_VECS = 4, VF_DOT_REGISTERS = 30 }; /* two more: products */
 enum { VQ_GROUP = 4 };
 
 typedef float32x4_t vf;
 typedef int32_t vf_part;
+typedef uint32x4_t vf_truth; /* all ones for true */
 typedef int8_t vq;
 typedef int8x16_t vg;
 typedef int32x4_t vi;
@@ -110,6 +112,22 @@ static inline vf vf_max(vf a, vf b)
     return vbslq_f32(vorrq_u32(vcgtq_f32(a, b), vmvnq_u32(vceqq_f32(a, a))), a, b); /* FMAX prefers 0 to -0 */
 }
 
+static inline vf_truth vf_at_least(vf a, vf b)
+{
+    return vcgeq_f32(a, b);
+}
+
+static inline vf vf_pick(vf_truth truth, vf a, vf b)
+{
+    return vbslq_f32(truth, a, b);
+}
+
+static inline vf vf_clamp(vf a, vf least, vf most)
+{
+    const vf above = vbslq_f32(vcgtq_f32(a, least), a, least);
+    return vbslq_f32(vcltq_f32(above, most), above, most);
+}
+
 static inline vf vf_slide(vf a, vf b, const int n)
 {
     (void)b, (void)n;
@@ -124,12 +142,6 @@ static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
 }
 
 /* ---- Eight bits ---- */
-
-static inline vf vf_clamp(vf a, vf least, vf most)
-{
-    const vf above = vbslq_f32(vcgtq_f32(a, least), a, least);
-    return vbslq_f32(vcltq_f32(above, most), above, most);
-}
 
 static inline void vq_store(vq *p, vf a)
 {

@@ -2,6 +2,7 @@
  *
  *     vf            VF_LANES floats
  *     vf_part       how many of them, 1 .. VF_LANES, in the form that this instruction set's loads want
+ *     vf_truth      VF_LANES truths, in the form that its comparisons leave
  *     VF_FUSED      what vf_fma does: 1 rounds once, 0 twice, -1 as the engine likes
  *     VF_TILE_*      patch_forward: most rows and outputs (a panel's width) of a tile, registers for all that it holds
  *     VF_PAIR_ROWS   patch_forward: tiles of so few rows take two panels at once
@@ -10,6 +11,7 @@
  *     VF_GRADIENT_*  patch_gradient: outputs, and vectors along the patch
  *     VF_CONV_*      conv_forward: most pixels and vectors of outputs (a panel's width) of a tile, registers as above
  *     VF_WINOGRAD_*  winograd_multiply: the same for tiles of a map and vectors of outputs
+ *     VF_ROUTE_SLOTS  route: how many slots an item passes at once
  *     VF_DOT_*       conv_int8: as VF_CONV_*
  *
  * and for convolutions in eight bits
@@ -39,6 +41,7 @@ enum { VF_STRIP_ROWS = 1, VF_STRIP_RUN = 16, VF_STRIP_OUTS = 0 };
 enum { VF_GRADIENT_OUTS = 2, VF_GRADIENT_VECS = 1 };
 enum { VF_CONV_PIXELS = 2, VF_CONV_VECS = 2, VF_CONV_REGISTERS = 6 };
 enum { VF_WINOGRAD_TILES = 2, VF_WINOGRAD_VECS = 2 };
+enum { VF_ROUTE_SLOTS = 1 };
 enum { VF_DOT_PIXELS = 2, VF_DOT_VECS = 2, VF_DOT_REGISTERS = 6 };
 enum { VQ_GROUP = 4 };
 
@@ -46,6 +49,9 @@ typedef struct vf {
     float v[VF_LANES];
 } vf;
 typedef int32_t vf_part;
+typedef struct vf_truth {
+    int32_t v[VF_LANES];
+} vf_truth;
 typedef int8_t vq;
 typedef struct vg {
     vq v[VF_LANES * VQ_GROUP];
@@ -139,6 +145,28 @@ static inline vf vf_max(vf a, vf b)
     return b;
 }
 
+static inline vf_truth vf_at_least(vf a, vf b) /* a >= b, so false where either is NaN */
+{
+    return (vf_truth){{a.v[0] >= b.v[0], a.v[1] >= b.v[1], a.v[2] >= b.v[2], a.v[3] >= b.v[3]}};
+}
+
+static inline vf vf_pick(vf_truth truth, vf a, vf b) /* truth ? a : b */
+{
+    for (int i = 0; i < VF_LANES; i++)
+        b.v[i] = truth.v[i] ? a.v[i] : b.v[i];
+    return b;
+}
+
+/* a > least ? a : least, then that < most ? that : most, so NaN becomes least. */
+static inline vf vf_clamp(vf a, vf least, vf most)
+{
+    for (int i = 0; i < VF_LANES; i++) {
+        float value = a.v[i] > least.v[i] ? a.v[i] : least.v[i];
+        a.v[i] = value < most.v[i] ? value : most.v[i];
+    }
+    return a;
+}
+
 /* Lanes n .. VF_LANES - 1 of a, then lanes 0 .. n - 1 of b; n a constant multiple of 4 below VF_LANES. */
 static inline vf vf_slide(vf a, vf b, const int n)
 {
@@ -157,16 +185,6 @@ static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
 }
 
 /* ---- Eight bits ---- */
-
-/* a > least ? a : least, then that < most ? that : most, so NaN becomes least. */
-static inline vf vf_clamp(vf a, vf least, vf most)
-{
-    for (int i = 0; i < VF_LANES; i++) {
-        float value = a.v[i] > least.v[i] ? a.v[i] : least.v[i];
-        a.v[i] = value < most.v[i] ? value : most.v[i];
-    }
-    return a;
-}
 
 static inline void vq_store(vq *p, vf a) /* the lowest seven bits of each float as it lies in memory */
 {

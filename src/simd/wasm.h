@@ -10,6 +10,7 @@ enum { VF_LANES = 4 };
 
 typedef v128_t vf;
 typedef int32_t vf_part;
+typedef v128_t vf_truth; /* all ones for true */
 typedef v128_t vg, vi;
 
 static inline vf_part vf_part_of(int32_t count)
@@ -120,6 +121,21 @@ static inline vf vf_max(vf a, vf b)
     return wasm_v128_bitselect(a, b, wasm_v128_or(wasm_f32x4_gt(a, b), wasm_f32x4_ne(a, a)));
 }
 
+static inline vf_truth vf_at_least(vf a, vf b)
+{
+    return wasm_f32x4_ge(a, b);
+}
+
+static inline vf vf_pick(vf_truth truth, vf a, vf b)
+{
+    return wasm_v128_bitselect(a, b, truth);
+}
+
+static inline vf vf_clamp(vf a, vf least, vf most)
+{
+    return wasm_f32x4_pmin(most, wasm_f32x4_pmax(least, a)); /* of NaN and a number the first, of equals too */
+}
+
 static inline vf vf_slide(vf a, vf b, const int n)
 {
     (void)b, (void)n;
@@ -136,11 +152,6 @@ static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
 }
 
 /* ---- Eight bits ---- */
-
-static inline vf vf_clamp(vf a, vf least, vf most)
-{
-    return wasm_f32x4_pmin(most, wasm_f32x4_pmax(least, a)); /* of NaN and a number the first, of equals too */
-}
 
 static inline vg vg_load(const void *p) /* of quantised numbers of either width */
 {

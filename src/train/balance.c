@@ -1,7 +1,5 @@
 #include "balance.h"
 
-#include "../route/route.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -50,22 +48,47 @@ double balance_divergence(enum balance_form form, const double *p, int32_t count
     return sum;
 }
 
-/* Whose noisy score is expert e's threshold: of the kept + 1 largest, the last that is not needed for e to be in. */
-static int32_t threshold_of(const int32_t *top, int32_t kept, int32_t e)
+/* Does score i come before score j from the largest on, of equals the lower index first, NaN last? */
+static int ranks_before(const float *scores, int32_t i, int32_t j)
 {
-    for (int32_t j = 0; j < kept; j++)
-        if (top[j] == e)
-            return top[kept];
-    return top[kept - 1];
+    const float a = isnan(scores[i]) ? -INFINITY : scores[i], b = isnan(scores[j]) ? -INFINITY : scores[j];
+    return a > b || (a == b && i < j);
+}
+
+/* Which score has `rank` others before it. */
+static int32_t of_rank(const float *scores, int32_t count, int32_t rank)
+{
+    int32_t at = 0;
+    for (int32_t i = 0; i < count; i++) {
+        int32_t before = 0;
+        for (int32_t j = 0; j < count; j++)
+            before += ranks_before(scores, j, i);
+        at = before == rank ? i : at;
+    }
+    return at;
+}
+
+/* Whose noisy score is expert e's threshold: of the kept + 1 largest, the last that is not needed for e to be in. */
+struct thresholds {
+    int32_t last_in, first_out;
+};
+
+static struct thresholds thresholds_of(const float *noisy, int32_t experts, int32_t kept)
+{
+    return (struct thresholds){of_rank(noisy, experts, kept - 1), of_rank(noisy, experts, kept)};
+}
+
+static int32_t threshold_of(struct thresholds of, const float *noisy, int32_t e)
+{
+    return ranks_before(noisy, e, of.first_out) ? of.first_out : of.last_in;
 }
 
 void balance_chances(const float *clean, const float *noisy, const float *deviation, int32_t experts, int32_t kept,
                      double *chances)
 {
-    int32_t top[GRAPH_MAX_EXPERTS];
-    route_top(noisy, experts, kept + 1, top);
+    const struct thresholds thresholds = thresholds_of(noisy, experts, kept);
     for (int32_t e = 0; e < experts; e++) {
-        double off = (double)clean[e] - (double)noisy[threshold_of(top, kept, e)];
+        double off = (double)clean[e] - (double)noisy[threshold_of(thresholds, noisy, e)];
         chances[e] = 0.5 * erfc(-off / (double)deviation[e] * 0.70710678118654752); /* Phi(x) = erfc(-x / sqrt 2) / 2 */
     }
 }
@@ -73,10 +96,9 @@ void balance_chances(const float *clean, const float *noisy, const float *deviat
 void balance_chances_backward(const float *clean, const float *noisy, const float *deviation, int32_t experts,
                               int32_t kept, const double *dchances, float *dclean, float *dnoisy, float *ddeviation)
 {
-    int32_t top[GRAPH_MAX_EXPERTS];
-    route_top(noisy, experts, kept + 1, top);
+    const struct thresholds thresholds = thresholds_of(noisy, experts, kept);
     for (int32_t e = 0; e < experts; e++) {
-        int32_t threshold = threshold_of(top, kept, e);
+        int32_t threshold = threshold_of(thresholds, noisy, e);
         double x = ((double)clean[e] - (double)noisy[threshold]) / (double)deviation[e];
         double density = 0.39894228040143268 * exp(-0.5 * x * x); /* Phi' */
         double slope = dchances[e] * density / (double)deviation[e];

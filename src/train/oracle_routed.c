@@ -19,8 +19,8 @@ static double uncertain(const struct oracle *oracle, const struct layer *layer, 
     return oracle->graph->layer[layer->router].input == GRAPH_IMAGE ? bound : fmin(bound, deviations);
 }
 
-/* The l best by repeated search for the best that is left: nothing shared with route.c.  In which order a mixture's are
- * decides nothing. */
+/* The l best by repeated search for the best that is left: nothing shared with route_tmpl.c.  In which order a
+ * mixture's are decides nothing. */
 static void oracle_pick(struct oracle *oracle, const struct layer *layer, const struct number *scores, int32_t n,
                         int32_t *picks)
 {

@@ -17,6 +17,7 @@
 
 #define vf KFN(vf)
 #define vf_part KFN(vf_part)
+#define vf_truth KFN(vf_truth)
 #define vf_part_of KFN(vf_part_of)
 #define vf_set1 KFN(vf_set1)
 #define vf_load KFN(vf_load)
@@ -32,6 +33,8 @@
 #define vf_relu KFN(vf_relu)
 #define vf_pass KFN(vf_pass)
 #define vf_max KFN(vf_max)
+#define vf_at_least KFN(vf_at_least)
+#define vf_pick KFN(vf_pick)
 #define vf_slide KFN(vf_slide)
 #define vf_sum4 KFN(vf_sum4)
 #define vf_clamp KFN(vf_clamp)
@@ -62,6 +65,7 @@
 #define VF_CONV_REGISTERS KFN(VF_CONV_REGISTERS)
 #define VF_WINOGRAD_TILES KFN(VF_WINOGRAD_TILES)
 #define VF_WINOGRAD_VECS KFN(VF_WINOGRAD_VECS)
+#define VF_ROUTE_SLOTS KFN(VF_ROUTE_SLOTS)
 #define VF_DOT_PIXELS KFN(VF_DOT_PIXELS)
 #define VF_DOT_VECS KFN(VF_DOT_VECS)
 #define VF_DOT_REGISTERS KFN(VF_DOT_REGISTERS)
@@ -158,8 +162,10 @@ static const char *KFN(vocabulary_fault_slide)(const float *a, const float *b)
 static const char *KFN(vocabulary_fault_clamp)(const float *a, const float *b, const float *c)
 {
     float clamped[VOCABULARY_LANES];
+    float picked[VOCABULARY_LANES];
     vq stored[VOCABULARY_LANES];
     vf_store(clamped, vf_clamp(vf_load(a), vf_load(b), vf_load(c)));
+    vf_store(picked, vf_pick(vf_at_least(vf_load(a), vf_load(b)), vf_load(c), vf_load(a)));
     vq_store(stored, vf_load(a));
     for (int i = 0; i < VF_LANES; i++) {
         const float above = a[i] > b[i] ? a[i] : b[i];
@@ -167,6 +173,8 @@ static const char *KFN(vocabulary_fault_clamp)(const float *a, const float *b, c
         memcpy(&bits, a + i, sizeof bits);
         if (!vocabulary_same(clamped[i], above < c[i] ? above : c[i]))
             return "vf_clamp";
+        if (!vocabulary_same(picked[i], a[i] >= b[i] ? c[i] : a[i]))
+            return "vf_at_least or vf_pick";
         if (!isnan(a[i]) && stored[i] != (vq)(bits & 127))
             return "vq_store";
     }

@@ -473,6 +473,62 @@ static void axpy_without_last(float *y, float a, const float *x, size_t count)
     kernels_at(0)->axpy(y, a, x, count ? count - 1 : 0);
 }
 
+#define ROUTE(name)                                                                                                    \
+    static void name(int32_t *picks, float *gates, const float *scores, int32_t step, int32_t lists, int32_t n,        \
+                     int32_t l, int32_t over, float *scratch)
+#define RIGHT_ROUTE(scores, n, over) kernels_at(0)->route(picks, gates, scores, step, lists, n, l, over, scratch)
+
+ROUTE(route_without_last_item)
+{
+    RIGHT_ROUTE(scores, n > l ? n - 1 : n, over == n && n > l ? n - 1 : over);
+}
+
+ROUTE(route_ignores_step)
+{
+    step = lists;
+    RIGHT_ROUTE(scores, n, over);
+}
+
+ROUTE(route_gates_over_all)
+{
+    RIGHT_ROUTE(scores, n, over ? n : 0);
+}
+
+ROUTE(route_gates_hard)
+{
+    RIGHT_ROUTE(scores, n, 0);
+    (void)over;
+}
+
+ROUTE(route_ties_to_the_higher)
+{
+    RIGHT_ROUTE(scores, n, over);
+    for (int32_t e = 0; e < lists; e++)
+        for (int32_t i = 1; i < l; i++) {
+            int32_t *pair = picks + e * l + i - 1;
+            if (scores[pair[0] * step + e] == scores[pair[1] * step + e] && pair[0] < pair[1]) {
+                const int32_t first = pair[0];
+                pair[0] = pair[1];
+                pair[1] = first;
+            }
+        }
+}
+
+ROUTE(route_nan_first)
+{
+    RIGHT_ROUTE(scores, n, over);
+    for (int32_t e = 0; e < lists; e++)
+        for (int32_t j = 0; j < n; j++)
+            if (scores[j * step + e] != scores[j * step + e])
+                picks[e * l] = j;
+}
+
+ROUTE(route_writes_behind)
+{
+    RIGHT_ROUTE(scores, n, over);
+    gates[-1] = 0;
+}
+
 static void rounds_one_short(float *y, int64_t rounds, int32_t sums)
 {
     kernels_at(0)->register_rounds(y, rounds ? rounds - 1 : 0, sums);
@@ -560,6 +616,13 @@ static const struct wrong_kernel {
     {"relu_writes_behind", {.relu = relu_writes_behind}},
     {"axpy_forgets_what_was_there", {.axpy = axpy_forgets_what_was_there}},
     {"axpy_without_last", {.axpy = axpy_without_last}},
+    {"route_without_last_item", {.route = route_without_last_item}},
+    {"route_ignores_step", {.route = route_ignores_step}},
+    {"route_gates_over_all", {.route = route_gates_over_all}},
+    {"route_gates_hard", {.route = route_gates_hard}},
+    {"route_ties_to_the_higher", {.route = route_ties_to_the_higher}},
+    {"route_nan_first", {.route = route_nan_first}},
+    {"route_writes_behind", {.route = route_writes_behind}},
     {"rounds_one_short", {.register_rounds = rounds_one_short}},
     {"conv_gradient_forgets_what_was_there", {.conv_gradient = conv_gradient_forgets_what_was_there}},
     {"conv_gradient_without_last_image", {.conv_gradient = conv_gradient_without_last_image}},

@@ -11,8 +11,17 @@
 #include <cmocka.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST = 64 };
+
+/* One list, as route() wants it. */
+static void route_one(enum gate_form form, const float *scores, int32_t n, int32_t l, int32_t *picks, float *gates)
+{
+    float list[MOST + ROUTE_SLACK] = {0}, scratch[2 * (MOST + 1) * (ROUTE_SLACK + 1)];
+    memcpy(list, scores, (size_t)n * sizeof *list);
+    route(kernels_find("best"), form, (struct route_lists){list, 1, 1, n, scratch}, l, picks, gates);
+}
 
 static void test_top_is_the_head_of_a_stable_sort(void **state)
 {
@@ -24,7 +33,8 @@ static void test_top_is_the_head_of_a_stable_sort(void **state)
         for (int32_t j = 0; j < n; j++)
             scores[j] = (float)random_below(&random, 9) - 4; /* few values: many ties */
         int32_t picks[MOST], taken[MOST] = {0};
-        route_top(scores, n, l, picks);
+        float gates[MOST];
+        route_one(GATE_HARD, scores, n, l, picks, gates);
         for (int32_t i = 0; i < l; i++) {
             int32_t best = -1;
             for (int32_t j = 0; j < n; j++)
@@ -41,34 +51,37 @@ static void test_ties_go_to_the_lower_index(void **state)
     (void)state;
     const float scores[] = {1, 3, 3, 1, 3};
     int32_t picks[4];
-    route_top(scores, 5, 4, picks);
+    float gates[4];
+    route_one(GATE_HARD, scores, 5, 4, picks, gates);
     const int32_t expected[] = {1, 2, 4, 0};
     assert_memory_equal(picks, expected, sizeof expected);
 }
 
-static void test_nan_ranks_last_and_picks_stay_distinct(void **state)
+static void test_nan_is_minus_infinity_and_picks_stay_distinct(void **state)
 {
     (void)state;
     const float scores[] = {NAN, -INFINITY, NAN, 2, NAN};
     int32_t picks[5];
-    route_top(scores, 5, 5, picks);
-    const int32_t expected[] = {3, 1, 0, 2, 4};
+    float gates[5];
+    route_one(GATE_TOPL_SOFTMAX, scores, 5, 5, picks, gates);
+    const int32_t expected[] = {3, 0, 1, 2, 4};
     assert_memory_equal(picks, expected, sizeof expected);
+    assert_true(gates[0] == 1 && gates[1] == 0 && gates[2] == 0 && gates[3] == 0 && gates[4] == 0);
 }
 
 static void test_gates(void **state)
 {
     (void)state;
     const float scores[] = {0.5f, -1, 2, 0.25f};
-    const int32_t picks[] = {2, 0};
+    int32_t picks[2];
     float gates[2];
-    route_gates(GATE_HARD, scores, 1, 4, picks, 2, gates);
-    assert_true(gates[0] == 1 && gates[1] == 1);
+    route_one(GATE_HARD, scores, 4, 2, picks, gates);
+    assert_true(picks[0] == 2 && picks[1] == 0 && gates[0] == 1 && gates[1] == 1);
     double kept = exp(2) + exp(0.5), all = kept + exp(-1) + exp(0.25);
-    route_gates(GATE_TOPL_SOFTMAX, scores, 1, 4, picks, 2, gates);
+    route_one(GATE_TOPL_SOFTMAX, scores, 4, 2, picks, gates);
     assert_float_equal(gates[0], (float)(exp(2) / kept), 1e-6f);
     assert_float_equal(gates[1], (float)(exp(0.5) / kept), 1e-6f);
-    route_gates(GATE_SOFTMAX_TOPL, scores, 1, 4, picks, 2, gates);
+    route_one(GATE_SOFTMAX_TOPL, scores, 4, 2, picks, gates);
     assert_float_equal(gates[0], (float)(exp(2) / all), 1e-6f);
     assert_float_equal(gates[1], (float)(exp(0.5) / all), 1e-6f);
 }
@@ -77,10 +90,10 @@ static void test_gates_of_huge_scores_are_finite(void **state)
 {
     (void)state;
     const float scores[] = {3e38f, -3e38f, 1e38f};
-    const int32_t picks[] = {0, 2, 1};
+    int32_t picks[3];
     float gates[3];
     for (enum gate_form form = GATE_TOPL_SOFTMAX; form <= GATE_SOFTMAX_TOPL; form++) {
-        route_gates(form, scores, 1, 3, picks, 3, gates);
+        route_one(form, scores, 3, 3, picks, gates);
         assert_true(gates[0] == 1 && gates[1] == 0 && gates[2] == 0);
     }
 }
@@ -114,10 +127,9 @@ static void test_gate_gradients(void **state)
             exact[j] = (double)(scores[j] = random_normal(&random));
         for (int32_t i = 0; i < L; i++)
             c[i] = random_normal(&random);
-        route_top(scores, N, L, picks);
         for (enum gate_form form = GATE_HARD; form <= GATE_SOFTMAX_TOPL; form++) {
             float gradient[N] = {0};
-            route_gates(form, scores, 1, N, picks, L, gates);
+            route_one(form, scores, N, L, picks, gates);
             route_gates_backward(form, scores, N, picks, L, gates, c, gradient);
             for (int32_t j = 0; j < N; j++) {
                 double at = exact[j], expected = 0;
@@ -151,7 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_top_is_the_head_of_a_stable_sort),
         cmocka_unit_test(test_ties_go_to_the_lower_index),
-        cmocka_unit_test(test_nan_ranks_last_and_picks_stay_distinct),
+        cmocka_unit_test(test_nan_is_minus_infinity_and_picks_stay_distinct),
         cmocka_unit_test(test_gates),
         cmocka_unit_test(test_gates_of_huge_scores_are_finite),
         cmocka_unit_test(test_gate_gradients),

@@ -170,6 +170,45 @@ struct ref ref_axpy(float y, float a, float x)
     return (struct ref){y + (double)a * x, fabs(y) + fabs((double)a * x)};
 }
 
+static double ranked_score(const float *scores, int32_t step, int32_t j)
+{
+    const float score = scores[(ptrdiff_t)j * step];
+    return isnan(score) ? -HUGE_VAL : score;
+}
+
+/* Of differences of scores in -1 .. 1, and of -infinity; libm's is 4 KiB of a wasm module. */
+static double exponential(double x)
+{
+    double sum = 0, term = 1;
+    for (int k = 1; k < 40; k++) {
+        sum += term;
+        term *= x / k;
+    }
+    return x == -HUGE_VAL ? 0 : sum;
+}
+
+/* An item's rank is how many others come before it. */
+struct ref ref_route(const float *scores, int32_t step, int32_t n, int32_t i, int32_t over, int32_t *pick)
+{
+    double largest = ranked_score(scores, step, 0), own = 0, sum = 0;
+    for (int32_t j = 1; j < n; j++)
+        largest = ranked_score(scores, step, j) > largest ? ranked_score(scores, step, j) : largest;
+    for (int32_t j = 0; j < n; j++) {
+        const double score = ranked_score(scores, step, j), power = exponential(score - largest);
+        int32_t rank = 0;
+        for (int32_t other = 0; other < n; other++) {
+            const double its = ranked_score(scores, step, other);
+            rank += its > score || (its == score && other < j);
+        }
+        sum += rank < over ? power : 0;
+        if (rank == i) {
+            *pick = j;
+            own = power;
+        }
+    }
+    return over ? (struct ref){own / sum, own / sum} : (struct ref){1, 1};
+}
+
 struct ref ref_conv_gradient(float dw, const float *const *x, int32_t images, const struct conv_shape *shape,
                              const float *dy, int32_t t, int32_t c, int32_t o)
 {

@@ -50,5 +50,7 @@ struct ref ref_norm_sums(const float *x, const float *mean, const float *dy, con
                          int32_t rows, int32_t count, int32_t c, int32_t products);
 struct ref ref_norm_gradient(float x, float by_x, double passed, float by_dy, float by_1, float add);
 struct ref ref_axpy(float y, float a, float x);
+/* Of one list, item j at scores[j * step]: the i-th that is kept, and its gate. */
+struct ref ref_route(const float *scores, int32_t step, int32_t n, int32_t i, int32_t over, int32_t *pick);
 
 #endif
