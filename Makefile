@@ -370,6 +370,12 @@ bench-web:
 	@$(MAKE) --no-print-directory $(WASM_BENCH)
 	@node build_scripts/bench_web.mjs
 
+## bench-start: time the page's way to its first prediction, in new browsers (4 minutes; close other programs)
+bench-start:
+	@build_scripts/install.sh browser
+	@$(MAKE) --no-print-directory wasm
+	@node build_scripts/bench_start.mjs
+
 ## bench-peers: time us beside ONNX Runtime and TensorFlow.js, and training beside PyTorch (10 minutes; close other programs)
 bench-peers:
 	@build_scripts/install.sh peers
@@ -405,5 +411,5 @@ help:
 	@echo "usage: make TARGET"
 	@awk -F': ' '/^## / { sub(/^## /, "", $$1); printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: help demo test test-programs native wasm data train bench bench-web bench-peers fuzz clean install-tools format \
+.PHONY: help demo test test-programs native wasm data train bench bench-web bench-start bench-peers fuzz clean install-tools format \
         format-check

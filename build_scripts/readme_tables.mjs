@@ -4,8 +4,8 @@
 //
 // Between <!-- begin NAME --> and <!-- end NAME -->: `samples` from weights/results/mosaic-samples.json, `routing` from
 // mosaic-routing.json, `ledgers` from routing.json, `peers` from peers.json, `training` from training.json, `frontier`
-// from frontier.json, `kept_machines` and `peers_machines` from those of several machines, all others from
-// bench-native.json and bench-web.json.
+// from frontier.json, `start` from start.json, `kept_machines` and `peers_machines` from those of several machines, all
+// others from bench-native.json and bench-web.json.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { floatIsa } from './results.mjs';
@@ -170,8 +170,16 @@ function frontier() {
   return lines.join('\n');
 }
 
+function start() {
+  const { rows, runs } = read('start');
+  const lines = [`| ${runs} starts, ms to the first prediction | median | quartiles | fastest | slowest |`, '|---|---:|---:|---:|---:|'];
+  for (const { from, median, low, high, fastest, slowest } of rows)
+    lines.push(`| from the start of the ${from} | ${[median, `${low.toFixed(0)} to ${high.toFixed(0)}`, fastest, slowest].map((ms) => (typeof ms === 'number' ? ms.toFixed(0) : ms)).join(' | ')} |`);
+  return lines.join('\n');
+}
+
 const TABLES = {
-  samples, routing, dense, routed, ledgers, heads, models, peers, training, frontier,
+  samples, routing, dense, routed, ledgers, heads, models, peers, training, frontier, start,
   kept_machines: keptMachines, peers_machines: peersMachines,
 };
 let text = readFileSync('README.md', 'utf8');
