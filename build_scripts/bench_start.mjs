@@ -65,14 +65,11 @@ try {
   /** @type {Awaited<ReturnType<typeof once>>[]} */
   const found = [];
   for (let i = 0; i < runs; i++) found.push(await once(server.url + values.hash));
-  const from = (/** @type {'script'|'navigation'} */ what) => {
-    const all = found.map((run) => run[what]);
-    console.log(`${all.map((ms) => ms.toFixed(0)).join(' ')}`);
-    return summary(all);
-  };
-  const rows = /** @type {const} */ (['script', 'navigation']).map((what) => ({ from: what, ...from(what) }));
-  for (const row of rows)
-    console.log(`first prediction, from the start of the ${row.from}: ${row.median} ms (${row.low} - ${row.high}, ${row.fastest} to ${row.slowest}), ${runs} starts`);
+  const rows = /** @type {const} */ (['script', 'navigation']).map((from) => ({ from, ...summary(found.map((run) => run[from])) }));
+  for (const { from, median, low, high, fastest, slowest } of rows) {
+    console.log(found.map((run) => run[from].toFixed(0)).join(' '));
+    console.log(`first prediction, from the start of the ${from}: ${median} ms (${low} - ${high}, ${fastest} to ${slowest}), ${runs} starts`);
+  }
   const result = {
     version: 1, kind: 'start', build: readFileSync('build/id', 'utf8').trim(), command: `node build_scripts/bench_start.mjs --runs ${runs}`,
     environment: { host: 'wasm', cpu: cpus()[0].model, cpus_reported: cpus().length, engine: found[0].engine }, runs, rows,

@@ -173,8 +173,9 @@ function frontier() {
 function start() {
   const { rows, runs } = read('start');
   const lines = [`| ${runs} starts, ms to the first prediction | median | quartiles | fastest | slowest |`, '|---|---:|---:|---:|---:|'];
+  const whole = (ms) => ms.toFixed(0);
   for (const { from, median, low, high, fastest, slowest } of rows)
-    lines.push(`| from the start of the ${from} | ${[median, `${low.toFixed(0)} to ${high.toFixed(0)}`, fastest, slowest].map((ms) => (typeof ms === 'number' ? ms.toFixed(0) : ms)).join(' | ')} |`);
+    lines.push(`| from the start of the ${from} | ${whole(median)} | ${whole(low)} to ${whole(high)} | ${whole(fastest)} | ${whole(slowest)} |`);
   return lines.join('\n');
 }
 

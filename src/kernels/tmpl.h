@@ -10,7 +10,8 @@
  *
  * and conv_int8_tmpl.c and table_tmpl.c once more as avx512vnni, avx512's flags and -mavx512vnni.
  *
- * always -O3 -std=c11 -ffp-contract=off and never -ffast-math: an order of summation is written down, not found.
+ * always -O3, but for size where it costs a wasm module no speed (Makefile), -std=c11 -ffp-contract=off and never
+ * -ffast-math: an order of summation is written down, not found.
  * ISA is one of those seven names, and the public one (pmoe_isa_name).  select.c joins the tables. */
 #ifndef PMOE_KERNELS_TMPL_H
 #define PMOE_KERNELS_TMPL_H

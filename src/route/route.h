@@ -16,7 +16,7 @@ struct route_lists {
     float *scratch;
 };
 
-enum { ROUTE_SLACK = 15 };
+enum { ROUTE_SLACK = 15 }; /* kernels read whole vectors, of 16 lanes at most */
 
 size_t route_scratch(const struct kernels *kernels, int32_t l); /* floats */
 

@@ -55,17 +55,14 @@ static int ranks_before(const float *scores, int32_t i, int32_t j)
     return a > b || (a == b && i < j);
 }
 
-/* Which score has `rank` others before it. */
-static int32_t of_rank(const float *scores, int32_t count, int32_t rank)
+/* The best score behind score `last`; -1: behind none. */
+static int32_t next_best(const float *scores, int32_t count, int32_t last)
 {
-    int32_t at = 0;
-    for (int32_t i = 0; i < count; i++) {
-        int32_t before = 0;
-        for (int32_t j = 0; j < count; j++)
-            before += ranks_before(scores, j, i);
-        at = before == rank ? i : at;
-    }
-    return at;
+    int32_t best = -1;
+    for (int32_t i = 0; i < count; i++)
+        if ((last < 0 || ranks_before(scores, last, i)) && (best < 0 || ranks_before(scores, i, best)))
+            best = i;
+    return best;
 }
 
 /* Whose noisy score is expert e's threshold: of the kept + 1 largest, the last that is not needed for e to be in. */
@@ -75,7 +72,10 @@ struct thresholds {
 
 static struct thresholds thresholds_of(const float *noisy, int32_t experts, int32_t kept)
 {
-    return (struct thresholds){of_rank(noisy, experts, kept - 1), of_rank(noisy, experts, kept)};
+    int32_t last_in = -1;
+    for (int32_t i = 0; i < kept; i++)
+        last_in = next_best(noisy, experts, last_in);
+    return (struct thresholds){last_in, next_best(noisy, experts, last_in)};
 }
 
 static int32_t threshold_of(struct thresholds of, const float *noisy, int32_t e)
