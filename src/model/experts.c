@@ -16,8 +16,7 @@ void forward_router(pmoe_run *run, int32_t at)
     int32_t patches = layer->patches, on = run->model->plan[at].outs;
     if (!on)
         return;
-    int32_t rows = run_patch_rows(run, at, run->rows);
-    forward_matrix(run, at, run->rows, rows, run->lists[at]);
+    forward_matrix(run, at, run_patch_inputs(run, at, run->now, run->rows), run->now * patches, run->lists[at]);
     const float *from = run->lists[at];
     float *scores = run_scores(run, at);
     for (int32_t b = 0; b < run->now; b++, from += (size_t)on * (size_t)patches) {
@@ -59,7 +58,7 @@ void forward_sample_router(pmoe_run *run, int32_t at)
     }
     const struct layer *layer = &run->model->graph.layer[at];
     float *scores = run_scores(run, at);
-    run_sample_scores(run, at, run_whole_inputs(run, at, run->now), run->now, scores);
+    run_sample_scores(run, at, run_whole_inputs(run, at, run->now, run->rows), run->now, scores);
     for (int32_t b = 0; layer->normalise && b < run->now; b++)
         run_standardise(scores + (size_t)b * (size_t)layer->experts, layer->experts);
     what_if_rank_last(run, scores, layer->experts);
@@ -155,7 +154,7 @@ static void forward_stack(pmoe_run *run, int32_t group, int32_t first, int32_t i
 static void group_experts(pmoe_run *run, int32_t at)
 {
     const struct layer *layer = &run->model->graph.layer[at];
-    int32_t most = run_stack_images(run, at);
+    int32_t most = run->stack_images[at];
     for (run->expert = 0; run->expert < layer->experts; run->expert++) {
         if (what_if_is_off(&run->what_if, run->expert))
             continue;
@@ -205,7 +204,7 @@ static int32_t gather_kept(pmoe_run *run, int32_t at)
     const struct layer *layer = &run->model->graph.layer[at];
     const int32_t *picks = run_picks(run, at, 0);
     const float *values = run_input(run, at);
-    size_t step = run_input_floats(run, at);
+    size_t step = run->model->plan[at].in_floats;
     int32_t images = 0;
     for (int32_t b = 0; b < run->now; b++, values += step)
         for (int32_t j = 0; j < layer->kept; j++, picks++)
@@ -230,7 +229,7 @@ static void add_gated(pmoe_run *run, int32_t at, int32_t first, int32_t images)
 static void mixture_experts(pmoe_run *run, int32_t at)
 {
     const struct layer *layer = &run->model->graph.layer[at];
-    int32_t most = run_stack_images(run, at);
+    int32_t most = run->stack_images[at];
     memset(run_output(run, at), 0, (size_t)run->now * (size_t)layer->shape.c * sizeof(float));
     for (run->expert = 0; run->expert < layer->experts; run->expert++) {
         int32_t images = gather_kept(run, at);
@@ -296,7 +295,7 @@ pmoe_status model_find_constants(pmoe_model *model, pmoe_error *error)
             continue;
         pmoe_run *run;
         TRY(pmoe_run_open(model, 1, &run, error));
-        size_t bytes = run_input_floats(run, i) * sizeof(float);
+        size_t bytes = model->plan[i].in_floats * sizeof(float);
         float *zeros = allocator_take(&model->allocator, bytes);
         pmoe_status status = PMOE_OK;
         if (zeros) {

@@ -39,8 +39,8 @@ void forward_matrix(const pmoe_run *run, int32_t at, const float *const *x, int3
 static void forward_conv(pmoe_run *run, int32_t at, int32_t images)
 {
     const struct layer_plan *plan = &run->model->plan[at];
-    const float **x = run_whole_inputs(run, at, images);
-    if (run->ranges)
+    const float **x = run_whole_inputs(run, at, images, run->rows);
+    if (HAS_INT8 && run->ranges)
         input_range_see(&run->ranges[at], &plan->conv, x, images);
     const struct conv_call call = {.conv = &plan->conv,
                                    .table = plan->table,
@@ -104,7 +104,7 @@ static void forward_max_pool(pmoe_run *run, int32_t at, int32_t images)
 
 static void forward_linear(pmoe_run *run, int32_t at, int32_t images)
 {
-    forward_matrix(run, at, run_whole_inputs(run, at, images), images, run_output(run, at));
+    forward_matrix(run, at, run_whole_inputs(run, at, images, run->rows), images, run_output(run, at));
     if (run->drop)
         run->drop(run->training, at, images);
 }
@@ -119,8 +119,8 @@ void forward_whole(pmoe_run *run, int32_t at, int32_t images)
     switch (run->model->graph.layer[at].type) {
     case LAYER_CONV: forward_conv(run, at, images); break;
     case LAYER_PATCH_CONV:
-        forward_matrix(run, at, run_patch_inputs(run, at, images), images * run->model->graph.layer[at].patches,
-                       run_output(run, at));
+        forward_matrix(run, at, run_patch_inputs(run, at, images, run->rows),
+                       images * run->model->graph.layer[at].patches, run_output(run, at));
         break;
     case LAYER_LINEAR: forward_linear(run, at, images); break;
     case LAYER_BATCH_NORM: forward_norm(run, at, images); break;

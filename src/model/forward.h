@@ -8,7 +8,6 @@
 
 /* Floats of one layer's output as a whole: the image's, those of what the expert under way was given, or a layer's. */
 const float *run_source(const pmoe_run *run, int32_t input);
-size_t run_input_floats(const pmoe_run *run, int32_t layer); /* of one map or vector that a layer reads */
 
 /* Routing of the part under way, in arrays that hold the whole batch: scores [now][k][n], and from image `item` on the
  * picks of groups [k][l] and of mixtures [kept], with gates from the part's first image on. */

@@ -27,6 +27,7 @@ struct layer_plan {
     int32_t stored_by;    /* the layer that stores this one's output: itself, or the one it is folded into */
     int32_t in_group;     /* it is the last of its stack and stores into its group's output */
     int32_t copies;       /* group: a layer other than a convolution reads the patches, so they are copied first */
+    size_t in_floats;     /* of one map or vector that it reads */
     int64_t out_count;    /* floats of one image's output, as stored; of an inner layer: for one patch */
     size_t out_at;       /* offset in a run's activations, in floats per image of a batch; lifetimes share.  Of an inner
                             layer: in a run's stack, per patch that passes it at once */
@@ -110,6 +111,13 @@ PMOE_MUST_USE pmoe_status model_find_constants(pmoe_model *model, pmoe_error *er
 
 /* ---- A run, as training sees it ---- */
 
+/* Where a layer's output lies: its first float, and of the last of a stack how far apart the rows of its group's are.
+ */
+struct run_place {
+    float *first;
+    size_t row;
+};
+
 struct pmoe_run {
     const pmoe_model *model; /* of a what-if: its changed copy, in the run's block */
     pmoe_what_if what_if;    /* zeroed: none */
@@ -128,11 +136,15 @@ struct pmoe_run {
     const float **all_given; /* all of them */
     int32_t *from;           /* mixture: the kept place, image * kept + j, that each of those came from */
     float *copies;           /* those that pass now, where they are copied */
-    float *stack;            /* outputs inside of experts, for run_stack_images patches */
-    const float *zeros;      /* training: as large as any input of a group whose dropped patches are zeros; one of
-                                these, for all of them, is then the last that each expert is given.  Else NULL: what
-                                experts make of one is the plan's constant */
-    float *scratch;          /* of convolutions; in own_scratch once threads need more than one does */
+    float *stack;            /* outputs inside of experts, for stack_images patches */
+    struct run_place output[GRAPH_MAX_LAYERS];
+    /* How many patches or vectors pass the stack of a group or mixture together: as many as leave what lies between its
+     * layers in the second-level cache, so that l = n is not slower a patch than l = 2. */
+    int32_t stack_images[GRAPH_MAX_LAYERS];
+    const float *zeros; /* training: as large as any input of a group whose dropped patches are zeros; one of
+                           these, for all of them, is then the last that each expert is given.  Else NULL: what
+                           experts make of one is the plan's constant */
+    float *scratch;     /* of convolutions; in own_scratch once threads need more than one does */
     size_t scratch_floats;
     void *own_scratch;
     /* What training does in its own way; NULL: as in inference.  Batch norms, whose statistics are those of the images
@@ -153,10 +165,6 @@ struct pmoe_run {
     float *gates[GRAPH_MAX_LAYERS];   /* likewise */
 };
 
-/* How many patches or vectors pass an expert's stack together: as many as leave what lies between its layers in the
- * second-level cache, so that l = n is not slower a patch than l = 2. */
-int32_t run_stack_images(const pmoe_run *run, int32_t group);
-
 /* Multiply-adds of one image's pass in calls that threads may share. */
 int64_t model_pool_work(const pmoe_model *model);
 
@@ -167,17 +175,15 @@ PMOE_MUST_USE pmoe_status run_use_pool(pmoe_run *run, struct pool *pool, pmoe_er
  * applies, or where a patch of zeros is fed [k][now * l + 1][c]; inner layers: [rows][...] of the expert under way; all
  * others [now][...].  A folded layer's output is that of the layer that stores it. */
 float *run_output(const pmoe_run *run, int32_t layer);
+void run_place_outputs(pmoe_run *run);                      /* once a run, its memory laid out */
 const float *run_input(const pmoe_run *run, int32_t layer); /* the image, or the output of the layer it reads */
 
-/* Row pointers of every patch of every image, or for a group of those that expert `expert` kept; returns how many. */
-int32_t run_patch_rows(const pmoe_run *run, int32_t layer, const float **rows);
+/* Row pointers: to the first floats of `images` maps or vectors that a layer reads, or to those of their patches,
+ * inside of experts of what the one under way was given: in `rows`, or what the run has of them already.  Or, in
+ * `rows`, of the patches that an expert of a group kept; returns how many. */
+const float **run_whole_inputs(const pmoe_run *run, int32_t layer, int32_t images, const float **rows);
+const float **run_patch_inputs(const pmoe_run *run, int32_t layer, int32_t images, const float **rows);
 int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const float **rows);
-int32_t run_vector_rows(const pmoe_run *run, int32_t layer, const float **rows); /* one per image: linear layers */
-
-/* Pointers to the first floats of `images` maps or vectors that a layer reads, or to those of their patches; inside of
- * experts of what the one under way was given.  Until the next call. */
-const float **run_whole_inputs(const pmoe_run *run, int32_t layer, int32_t images);
-const float **run_patch_inputs(const pmoe_run *run, int32_t layer, int32_t images);
 
 /* Is a patch of zeros the last that experts of this group are given?  0 or 1. */
 int32_t run_feeds_zeros(const pmoe_run *run, int32_t group);

@@ -3,16 +3,31 @@
  * The only thing that a routed layer does and a dense one does not is to write fewer of those. */
 #include "forward.h"
 
+/* The last of a stack stores into its group's output, a row for each patch. */
+static struct run_place place_of(const pmoe_run *run, int32_t layer)
+{
+    const struct layer_plan *plan = run->model->plan;
+    int32_t stored_by = plan[layer].stored_by, group = run->model->graph.layer[layer].group;
+    size_t row = 0;
+    if (plan[stored_by].in_group) {
+        row = (size_t)run->model->graph.layer[group].shape.c;
+        stored_by = group;
+        group = -1;
+    }
+    float *from = group < 0 ? run->activations : run->stack;
+    int32_t at_once = group < 0 ? run->at_once : run->stack_images[group];
+    return (struct run_place){from + plan[stored_by].out_at * (size_t)at_once, row};
+}
+
+void run_place_outputs(pmoe_run *run)
+{
+    for (int32_t i = 0; i < run->model->graph.layers; i++)
+        run->output[i] = place_of(run, i);
+}
+
 float *run_output(const pmoe_run *run, int32_t layer)
 {
-    const pmoe_model *model = run->model;
-    int32_t stored_by = model->plan[layer].stored_by;
-    int32_t group = model->graph.layer[stored_by].group;
-    if (model->plan[stored_by].in_group)
-        return run_output(run, group) + (size_t)run->expert_row * (size_t)model->graph.layer[group].shape.c;
-    if (group >= 0)
-        return run->stack + model->plan[stored_by].out_at * (size_t)run_stack_images(run, group);
-    return run->activations + model->plan[stored_by].out_at * (size_t)run->at_once;
+    return run->output[layer].first + (size_t)run->expert_row * run->output[layer].row;
 }
 
 /* One of a layer's inputs, where it is not read through pointers. */
@@ -24,11 +39,6 @@ const float *run_source(const pmoe_run *run, int32_t input)
 const float *run_input(const pmoe_run *run, int32_t layer)
 {
     return run_source(run, run->model->graph.layer[layer].input);
-}
-
-size_t run_input_floats(const pmoe_run *run, int32_t layer)
-{
-    return (size_t)shape_count(graph_input_shape(&run->model->graph, layer));
 }
 
 float *run_scores(const pmoe_run *run, int32_t router)
@@ -54,24 +64,12 @@ float *run_gates(const pmoe_run *run, int32_t group)
 
 /* ---- Row pointers ---- */
 
-int32_t run_patch_rows(const pmoe_run *run, int32_t layer, const float **rows)
-{
-    const int32_t *patch_at = run->model->plan[layer].table;
-    int32_t patches = run->model->graph.layer[layer].patches;
-    const float *image = run_input(run, layer);
-    size_t step = run_input_floats(run, layer);
-    for (int32_t b = 0; b < run->now; b++, image += step, rows += patches)
-        for (int32_t j = 0; j < patches; j++)
-            rows[j] = image + patch_at[j];
-    return run->now * patches;
-}
-
 int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const float **rows)
 {
     const struct layer *layer = &run->model->graph.layer[group];
     const int32_t *patch_at = run->model->plan[group].table;
     const float *image = run_input(run, group);
-    size_t step = run_input_floats(run, group);
+    size_t step = run->model->plan[group].in_floats;
     for (int32_t b = 0; b < run->now; b++, image += step, rows += layer->kept) {
         const int32_t *picks = run_picks(run, group, b) + (size_t)expert * (size_t)layer->kept;
         for (int32_t j = 0; j < layer->kept; j++)
@@ -80,39 +78,27 @@ int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const 
     return run->now * layer->kept;
 }
 
-/* First floats of `images` maps or vectors that a layer reads. */
-const float **run_whole_inputs(const pmoe_run *run, int32_t layer, int32_t images)
+const float **run_whole_inputs(const pmoe_run *run, int32_t layer, int32_t images, const float **rows)
 {
     if (run->model->graph.layer[layer].input == GRAPH_EXPERT)
         return run->given;
     const float *values = run_input(run, layer);
-    size_t step = run_input_floats(run, layer);
-    for (int32_t i = 0; i < images; i++)
-        run->rows[i] = values + (size_t)i * step;
-    return run->rows;
+    for (int32_t i = 0; i < images; i++, values += run->model->plan[layer].in_floats)
+        rows[i] = values;
+    return rows;
 }
 
-int32_t run_vector_rows(const pmoe_run *run, int32_t layer, const float **rows)
-{
-    const float *values = run_input(run, layer);
-    size_t step = run_input_floats(run, layer);
-    for (int32_t b = 0; b < run->now; b++)
-        rows[b] = values + (size_t)b * step;
-    return run->now;
-}
-
-/* Patches of `images` maps inside of an expert, or of a whole layer. */
-const float **run_patch_inputs(const pmoe_run *run, int32_t layer, int32_t images)
+const float **run_patch_inputs(const pmoe_run *run, int32_t layer, int32_t images, const float **rows)
 {
     const int32_t *patch_at = run->model->plan[layer].table;
     int32_t patches = run->model->graph.layer[layer].patches;
-    if (run->model->graph.layer[layer].input == GRAPH_EXPERT && patches == 1)
-        return run->given;
-    const float *map = run_input(run, layer);
-    size_t step = run_input_floats(run, layer);
-    int given = run->model->graph.layer[layer].input == GRAPH_EXPERT;
-    for (int32_t i = 0; i < images; i++)
+    const float **whole = run_whole_inputs(run, layer, images, rows);
+    if (patches == 1)
+        return whole;
+    for (int32_t i = images - 1; i >= 0; i--) { /* the last first: `whole` may be `rows` */
+        const float *map = whole[i];
         for (int32_t j = 0; j < patches; j++)
-            run->rows[i * patches + j] = (given ? run->given[i] : map + (size_t)i * step) + patch_at[j];
-    return run->rows;
+            rows[i * patches + j] = map + patch_at[j];
+    }
+    return rows;
 }

@@ -105,14 +105,27 @@ static int32_t input_row(const pmoe_model *model, int32_t at)
     return around.b * around.c;
 }
 
+/* What depends on how many patches groups keep. */
+static void plan_counts(pmoe_model *model, int32_t at)
+{
+    const struct graph *graph = &model->graph;
+    const struct layer *layer = &graph->layer[at];
+    struct layer_plan *plan = &model->plan[at];
+    plan->in_floats = (size_t)shape_count(graph_input_shape(graph, at));
+    plan->out_count = layer->shape.kind == SHAPE_SCORES ? 0 : shape_count(layer->shape); /* a run keeps scores apart */
+    /* What experts make of a patch of zeros lies behind their others: a row of a batch. */
+    if (layer->type == LAYER_EXPERT_GROUP && model->memory == MODEL_KEEP_ALL && group_has_zeros(graph, at))
+        plan->out_count += (int64_t)layer->experts * layer->shape.c;
+}
+
 static void plan_layer(pmoe_model *model, int32_t at)
 {
     const struct graph *graph = &model->graph;
     const struct layer *layer = &graph->layer[at];
     struct layer_plan *plan = &model->plan[at];
     struct shape in = graph_input_shape(graph, at);
+    plan_counts(model, at);
     plan->matrices = layer->group < 0 ? 1 : graph->layer[layer->group].experts;
-    plan->out_count = layer->shape.kind == SHAPE_SCORES ? 0 : shape_count(layer->shape); /* a run keeps scores apart */
     switch (layer->type) {
     case LAYER_CONV:
         plan->outs = layer->filters;
@@ -128,10 +141,6 @@ static void plan_layer(pmoe_model *model, int32_t at)
     case LAYER_SAMPLE_ROUTER:
         plan->patch = (struct patch_shape){1, in.c, in.c};
         plan->outs = layer->type == LAYER_LINEAR ? layer->filters : layer->experts;
-        break;
-    case LAYER_EXPERT_GROUP: /* what experts make of a patch of zeros lies behind their others: a row of a batch */
-        if (model->memory == MODEL_KEEP_ALL && group_has_zeros(graph, at))
-            plan->out_count += (int64_t)layer->experts * layer->shape.c;
         break;
     default: break;
     }
@@ -225,8 +234,7 @@ static void plan_activations(pmoe_model *model)
 void model_plan_kept(pmoe_model *model)
 {
     for (int32_t i = 0; i < model->graph.layers; i++)
-        if (model->graph.layer[i].type == LAYER_EXPERT_GROUP)
-            plan_layer(model, i);
+        plan_counts(model, i);
     plan_activations(model);
 }
 

@@ -45,7 +45,7 @@ static size_t given_count(const pmoe_model *model, int32_t group)
     return (size_t)layer->kept + (model->memory == MODEL_KEEP_ALL && group_has_zeros(&model->graph, group));
 }
 
-int32_t run_stack_images(const pmoe_run *run, int32_t group)
+static int32_t stack_images(const pmoe_run *run, int32_t group)
 {
     const struct graph *graph = &run->model->graph;
     size_t patch = (size_t)shape_count(graph_shape_of(graph, group + 1, GRAPH_EXPERT));
@@ -69,7 +69,7 @@ static struct run_sizes run_measure(const pmoe_run *run)
         if (!layer->inner)
             continue;
         at_least(&sizes.slots, route_scratch(model->kernels, layer->kept));
-        size_t images = (size_t)run_stack_images(run, i);
+        size_t images = (size_t)stack_images(run, i);
         at_least(&sizes.given, given_count(model, i));
         at_least(&sizes.stack, images * model->plan[i].stack_floats);
         if (model->plan[i].copies)
@@ -128,6 +128,7 @@ static void run_lay_out(pmoe_run *run, struct arena *arena)
         }
         if (!layer->inner)
             continue;
+        run->stack_images[i] = stack_images(run, i);
         size_t kept = (size_t)layer->kept * (layer->type == LAYER_EXPERT_GROUP ? (size_t)layer->experts : 1);
         run->picks[i] = take_per_image(arena, batch, kept, sizeof(int32_t));
         run->gates[i] = take_per_image(arena, batch, kept, sizeof(float));
@@ -186,6 +187,7 @@ static pmoe_status open_run(const pmoe_model *model, int32_t max_batch, pmoe_wha
     pmoe_run *made = arena_take(&arena, sizeof *made);
     *made = plan;
     run_lay_out(made, &arena);
+    run_place_outputs(made);
     if (what_if.off)
         clear_routing(made);
     *run = made;

@@ -117,8 +117,9 @@ static void backward_matrix(struct lane *lane, int32_t at)
     if (!dw)
         return;
     int32_t patches = layer->type == LAYER_PATCH_CONV ? layer->patches : 1;
-    const float **rows = layer->type == LAYER_PATCH_CONV ? run_patch_inputs(lane->run, at, lane->count)
-                                                         : run_whole_inputs(lane->run, at, lane->count);
+    const float **rows = layer->type == LAYER_PATCH_CONV
+                             ? run_patch_inputs(lane->run, at, lane->count, lane->run->rows)
+                             : run_whole_inputs(lane->run, at, lane->count, lane->run->rows);
     memset(dw, 0, (size_t)plan->outs * (size_t)plan->patch.runs * (size_t)plan->patch.run * sizeof *dw);
     if (db)
         memset(db, 0, (size_t)plan->outs * sizeof *db);
@@ -138,7 +139,8 @@ static void backward_conv(struct lane *lane, int32_t at)
           *db = lane_gradient(lane, layer->bias);
     mask_folded_relu(lane, at);
     if (dw)
-        conv_backward_weights(conv, run_whole_inputs(lane->run, at, count), dy, count, dw, lane->scratch);
+        conv_backward_weights(conv, run_whole_inputs(lane->run, at, count, lane->run->rows), dy, count, dw,
+                              lane->scratch);
     if (db)
         model->kernels->gated_sum(db, dy, NULL, 1, count * pixels, plan->outs);
     int32_t adds, matrix = layer->group < 0 ? 0 : lane->run->expert;

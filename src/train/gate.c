@@ -65,7 +65,7 @@ void gate_drop(void *context, int32_t at, int32_t images)
 /* The vectors that the router sees: rows of them. */
 static const float **drop_inputs(struct lane *lane, int32_t at, struct gate *gate, int32_t experts)
 {
-    const float **rows = run_whole_inputs(lane->run, at, lane->count);
+    const float **rows = run_whole_inputs(lane->run, at, lane->count, lane->run->rows);
     for (int32_t b = 0; lane->chance.dropout > 0 && b < lane->count; b++) {
         float *keep = gate->input_keep + (size_t)b * gate->inputs, *x = gate->x + (size_t)b * gate->inputs;
         struct random random = chance_at(lane, RANDOM_DROPOUT, at, 0, b);
@@ -240,7 +240,7 @@ void backward_sample_router(struct lane *lane, int32_t at)
     const struct patch_shape patch = model->plan[at].patch;
     struct gate *gate = &lane->gate[at];
     const int32_t experts = layer->experts;
-    const float **rows = run_whole_inputs(lane->run, at, lane->count);
+    const float **rows = run_whole_inputs(lane->run, at, lane->count, lane->run->rows);
     backward_scores(lane, at, gate);
     for (int32_t b = 0; chance->dropout > 0 && b < lane->count; b++)
         rows[b] = gate->x + (size_t)b * gate->inputs;
