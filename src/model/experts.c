@@ -16,7 +16,7 @@ void forward_router(pmoe_run *run, int32_t at)
     int32_t patches = layer->patches, on = run->model->plan[at].outs;
     if (!on)
         return;
-    forward_matrix(run, at, run_patch_inputs(run, at, run->now, run->rows), run->now * patches, run->lists[at]);
+    forward_patches(run, at, run->now, run->lists[at]);
     const float *from = run->lists[at];
     float *scores = run_scores(run, at);
     for (int32_t b = 0; b < run->now; b++, from += (size_t)on * (size_t)patches) {

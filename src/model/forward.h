@@ -21,6 +21,9 @@ size_t layer_kept(const struct layer *layer); /* kept places of one image: each 
 /* y [rows][outs] from row pointers, by the weights of a layer, or in a stack of the expert under way. */
 void forward_matrix(const pmoe_run *run, int32_t at, const float *const *x, int32_t rows, float *y);
 
+/* The same for the patches of `images` maps that a layer reads. */
+void forward_patches(pmoe_run *run, int32_t at, int32_t images, float *y);
+
 /* A layer that treats each map or vector alike, over `images` of them. */
 void forward_whole(pmoe_run *run, int32_t at, int32_t images);
 
