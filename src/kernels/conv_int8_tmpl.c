@@ -67,7 +67,7 @@ INLINE void tile(const int P, const int O, const struct call *call, const struct
     vi sums[MOST_SUMS];
     struct places places;
     const struct conv_shape *shape = call->shape;
-    const ptrdiff_t channels = shape->channels, ahead_step = walk->ahead < walk->ahead_end ? LINE : 0;
+    const ptrdiff_t channels = shape->channels, ahead_step = VF_FETCHES && walk->ahead < walk->ahead_end ? LINE : 0;
     const vq *w = panel->w, *ahead = walk->ahead;
     place_pixels(P, call, walk, &places);
     EACH (o, O) {

@@ -175,7 +175,7 @@ static const float *products(int32_t count, int32_t rows, int32_t vecs, float *m
     case P * 8 + O:                                                                                                    \
         if (P <= VF_WINOGRAD_TILES && O <= VF_WINOGRAD_VECS)                                                           \
             for (; count > 0; count--, m += P * strip->m_row, v += P * strip->v_row) {                                 \
-                const int more = ahead < ahead_end;                                                                    \
+                const int more = VF_FETCHES && ahead < ahead_end;                                                      \
                 product(P, O, m, v, w, strip, ahead, more ? 16 : 0);                                                   \
                 ahead += more ? lines : 0;                                                                             \
             }                                                                                                          \

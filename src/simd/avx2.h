@@ -14,6 +14,7 @@ enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 2 }; /* 12 sums, 2 inputs, 1 fac
 enum { VF_CONV_PIXELS = 8, VF_CONV_VECS = 2, VF_CONV_REGISTERS = 16 };
 enum { VF_WINOGRAD_TILES = 4, VF_WINOGRAD_VECS = 3 };
 enum { VF_ROUTE_SLOTS = 2 };
+enum { VF_FETCHES = 1 };
 enum { VF_DOT_PIXELS = 8, VF_DOT_VECS = 2, VF_DOT_REGISTERS = 14 }; /* two more: ones, and products */
 enum { VQ_GROUP = 4 };
 

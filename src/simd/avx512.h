@@ -14,6 +14,7 @@ enum { VF_GRADIENT_OUTS = 6, VF_GRADIENT_VECS = 4 }; /* 24 sums, 4 inputs, 1 fac
 enum { VF_CONV_PIXELS = 12, VF_CONV_VECS = 4, VF_CONV_REGISTERS = 32 };
 enum { VF_WINOGRAD_TILES = 6, VF_WINOGRAD_VECS = 4 };
 enum { VF_ROUTE_SLOTS = 2 };
+enum { VF_FETCHES = 1 };
 enum { VF_DOT_PIXELS = 12, VF_DOT_VECS = 4, VF_DOT_REGISTERS = 30 }; /* two more: ones, and products */
 enum { VQ_GROUP = 4 };
 

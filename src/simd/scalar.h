@@ -12,7 +12,9 @@
  *     VF_CONV_*      conv_forward: most pixels and vectors of outputs (a panel's width) of a tile, registers as above
  *     VF_WINOGRAD_*  winograd_multiply: the same for tiles of a map and vectors of outputs
  *     VF_ROUTE_SLOTS  route: how many slots an item passes at once
- *     VF_DOT_*       conv_int8: as VF_CONV_*
+ *     VF_FETCHES     whether kernels fetch weights ahead of their use.  WebAssembly cannot, and a pointer to them that
+ * is moved along costs Firefox a register that its inner loops need (kernels/SPEED.md) VF_DOT_*       conv_int8: as
+ * VF_CONV_*
  *
  * and for convolutions in eight bits
  *
@@ -42,6 +44,7 @@ enum { VF_GRADIENT_OUTS = 2, VF_GRADIENT_VECS = 1 };
 enum { VF_CONV_PIXELS = 2, VF_CONV_VECS = 2, VF_CONV_REGISTERS = 6 };
 enum { VF_WINOGRAD_TILES = 2, VF_WINOGRAD_VECS = 2 };
 enum { VF_ROUTE_SLOTS = 1 };
+enum { VF_FETCHES = 0 };
 enum { VF_DOT_PIXELS = 2, VF_DOT_VECS = 2, VF_DOT_REGISTERS = 6 };
 enum { VQ_GROUP = 4 };
 

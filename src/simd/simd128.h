@@ -13,6 +13,7 @@ enum { VF_GRADIENT_OUTS = 4, VF_GRADIENT_VECS = 2 };
 enum { VF_CONV_PIXELS = 3, VF_CONV_VECS = 4, VF_CONV_REGISTERS = 14 };
 enum { VF_WINOGRAD_TILES = 4, VF_WINOGRAD_VECS = 2 };
 enum { VF_ROUTE_SLOTS = 2 };
+enum { VF_FETCHES = 0 };
 enum { VF_DOT_PIXELS = 3, VF_DOT_VECS = 4, VF_DOT_REGISTERS = 14 };
 enum { VQ_GROUP = 2 }; /* the widening dot product is of pairs, and of 16 bits each */
 
