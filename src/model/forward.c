@@ -5,8 +5,7 @@
 
 enum {
     LINE_FLOATS = 16,
-    CACHE_FLOATS =
-        (4 << 20) / sizeof(float), /* what of a batch may still be in a third-level cache that others share */
+    CACHE_FLOATS = 1 << 20, /* 4 MiB: more of a batch than a third-level cache that others share still holds */
     FAR_PATCHES = 8, /* in a row; where there are fewer, pieces of neighbouring rows are close enough to each other */
 };
 
@@ -57,7 +56,7 @@ static int is_out_of_order(const pmoe_run *run, int32_t at)
     const struct layer_plan *plan = &run->model->plan[at];
     const size_t in_cache = CACHE_FLOATS / plan->in_floats;
     return run->model->graph.layer[at].input == GRAPH_IMAGE && in_cache && (size_t)run->batch > in_cache &&
-           plan->patch.step >= FAR_PATCHES * plan->patch.run;
+           plan->patch.step / FAR_PATCHES >= plan->patch.run;
 }
 
 void forward_patches(pmoe_run *run, int32_t at, int32_t images, float *y)
