@@ -137,7 +137,7 @@ struct pmoe_run {
     int32_t *from;           /* mixture: the kept place, image * kept + j, that each of those came from */
     float *copies;           /* those that pass now, where they are copied */
     float *stack;            /* outputs inside of experts, for stack_images patches */
-    struct run_place output[GRAPH_MAX_LAYERS];
+    struct run_place output[GRAPH_MAX_LAYERS]; /* read through run_output */
     /* How many patches or vectors pass the stack of a group or mixture together: as many as leave what lies between its
      * layers in the second-level cache, so that l = n is not slower a patch than l = 2. */
     int32_t stack_images[GRAPH_MAX_LAYERS];

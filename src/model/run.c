@@ -69,7 +69,7 @@ static struct run_sizes run_measure(const pmoe_run *run)
         if (!layer->inner)
             continue;
         at_least(&sizes.slots, route_scratch(model->kernels, layer->kept));
-        size_t images = (size_t)stack_images(run, i);
+        size_t images = (size_t)run->stack_images[i];
         at_least(&sizes.given, given_count(model, i));
         at_least(&sizes.stack, images * model->plan[i].stack_floats);
         if (model->plan[i].copies)
@@ -109,6 +109,9 @@ static void run_lay_out(pmoe_run *run, struct arena *arena)
         what_if_lay_out(run, arena);
     const pmoe_model *model = run->model;
     int32_t batch = run->max_batch;
+    for (int32_t i = 0; i < model->graph.layers; i++)
+        if (model->graph.layer[i].inner)
+            run->stack_images[i] = stack_images(run, i);
     struct run_sizes sizes = run_measure(run);
     run->rows = take_per_image(arena, run->at_once, sizes.rows, sizeof *run->rows);
     run->all_given = take_per_image(arena, run->at_once, sizes.given, sizeof *run->all_given);
@@ -128,7 +131,6 @@ static void run_lay_out(pmoe_run *run, struct arena *arena)
         }
         if (!layer->inner)
             continue;
-        run->stack_images[i] = stack_images(run, i);
         size_t kept = (size_t)layer->kept * (layer->type == LAYER_EXPERT_GROUP ? (size_t)layer->experts : 1);
         run->picks[i] = take_per_image(arena, batch, kept, sizeof(int32_t));
         run->gates[i] = take_per_image(arena, batch, kept, sizeof(float));

@@ -12,9 +12,9 @@
  *     VF_CONV_*      conv_forward: most pixels and vectors of outputs (a panel's width) of a tile, registers as above
  *     VF_WINOGRAD_*  winograd_multiply: the same for tiles of a map and vectors of outputs
  *     VF_ROUTE_SLOTS  route: how many slots an item passes at once
- *     VF_FETCHES     whether kernels fetch weights ahead of their use.  WebAssembly cannot, and a pointer to them that
- * is moved along costs Firefox a register that its inner loops need (kernels/SPEED.md) VF_DOT_*       conv_int8: as
- * VF_CONV_*
+ *     VF_FETCHES     whether convolutions fetch weights ahead of their use: WebAssembly cannot, and moving a pointer to
+ *                    them along takes Firefox a register of its inner loops (kernels/SPEED.md)
+ *     VF_DOT_*       conv_int8: as VF_CONV_*
  *
  * and for convolutions in eight bits
  *

@@ -289,15 +289,16 @@ void lane_weight_gradient(const struct lane *lane, int32_t at, int32_t matrix, i
         return;
     }
     const float *dy = lane->doutput[at] + first;
-    int32_t rows = lane->run->now;
+    const float **rows = scratch.rows;
+    int32_t row_count = lane->run->now;
     if (model->graph.layer[at].group >= 0) {
-        rows = run_kept_rows(lane->run, model->graph.layer[at].group, matrix, scratch.rows);
-        dy += (size_t)matrix * (size_t)rows * (size_t)plan->outs;
+        row_count = run_kept_rows(lane->run, model->graph.layer[at].group, matrix, rows);
+        dy += (size_t)matrix * (size_t)row_count * (size_t)plan->outs;
     } else if (model->graph.layer[at].type == LAYER_LINEAR) {
-        run_whole_inputs(lane->run, at, rows, scratch.rows);
+        rows = run_whole_inputs(lane->run, at, row_count, rows);
     } else {
-        run_patch_inputs(lane->run, at, rows, scratch.rows);
-        rows *= model->graph.layer[at].patches;
+        rows = run_patch_inputs(lane->run, at, row_count, rows);
+        row_count *= model->graph.layer[at].patches;
     }
-    rows_gradient(model->kernels, plan, scratch.rows, rows, dy, count, gradient, dbias);
+    rows_gradient(model->kernels, plan, rows, row_count, dy, count, gradient, dbias);
 }
