@@ -79,12 +79,14 @@ INLINE void tile(const int P, const int O, const struct call *call, const struct
         const vq *from[VF_DOT_PIXELS];
         EACH (p, P)
             from[p] = places.at[p][t] < 0 ? call->filters->outside : places.x[p] + places.at[p][t];
-        for (ptrdiff_t c = 0; c < channels; c += VQ_GROUP, w += O * VF_LANES * VQ_GROUP, ahead += ahead_step) {
+        const vq *end = w + channels * O * VF_LANES;
+        for (ptrdiff_t c = 0; w < end; c += VQ_GROUP, w += O * VF_LANES * VQ_GROUP, ahead += ahead_step) {
             __builtin_prefetch(ahead, 0, 2);
             multiply(P, O, from, c, w, sums);
         }
     }
-    walk->ahead = ahead;
+    if (VF_FETCHES)
+        walk->ahead = ahead;
     finish(P, O, sums, call, panel, &places);
 }
 

@@ -26,6 +26,7 @@ INLINE const float *map_of(const struct call *call, int32_t image)
     return call->x[image];
 }
 
+#include "conv_step.h"
 #include "conv_walk.h"
 
 /* What the sums of a tile begin with. */
@@ -47,22 +48,6 @@ INLINE void begin(const int P, const int O, vf sums[MOST_SUMS], const struct cal
     }
 }
 
-/* One channel: a float of each of P pixels by O vectors of weights. */
-INLINE void multiply(const int P, const int O, const float *const from[VF_CONV_PIXELS], ptrdiff_t c, const float *w,
-                     vf sums[MOST_SUMS])
-{
-    vf kept[VF_CONV_REGISTERS];
-    EACH (i, P < O ? P : O)
-        kept[i] = vf_keep(P < O ? vf_load_splat(from[i] + c) : vf_load(w + i * VF_LANES));
-    EACH (i, P < O ? O : P) {
-        vf other = vf_keep(P < O ? vf_load(w + i * VF_LANES) : vf_load_splat(from[i] + c));
-        EACH (j, P < O ? P : O) {
-            vf *sum = P < O ? &sums[j * O + i] : &sums[i * O + j];
-            *sum = P < O ? vf_fma(kept[j], other, *sum) : vf_fma(other, kept[j], *sum);
-        }
-    }
-}
-
 INLINE void finish(const int P, const int O, const vf sums[MOST_SUMS], const struct call *call,
                    const struct panel *panel, const struct places *places)
 {
@@ -78,21 +63,24 @@ INLINE void tile(const int P, const int O, const struct call *call, const struct
 {
     vf sums[MOST_SUMS];
     struct places places;
+    place_pixels(P, call, walk, &places);
+    begin(P, O, sums, call, panel, &places);
+    read_again();
     const struct conv_shape *shape = call->shape;
     const ptrdiff_t channels = shape->channels, ahead_step = VF_FETCHES && walk->ahead < walk->ahead_end ? LINE : 0;
     const float *w = panel->w, *ahead = walk->ahead;
-    place_pixels(P, call, walk, &places);
-    begin(P, O, sums, call, panel, &places);
     for (int32_t t = panel->tap; t < panel->end; t++) {
         const float *from[VF_CONV_PIXELS];
         EACH (p, P)
             from[p] = places.at[p][t] < 0 ? shape->zeros : places.x[p] + places.at[p][t];
-        for (ptrdiff_t c = 0; c < channels; c++, w += O * VF_LANES, ahead += ahead_step) {
+        const float *end = w + channels * O * VF_LANES;
+        for (ptrdiff_t c = 0; w < end; c++, w += O * VF_LANES, ahead += ahead_step) {
             __builtin_prefetch(ahead, 0, 2);
             multiply(P, O, from, c, w, sums);
         }
     }
-    walk->ahead = ahead;
+    if (VF_FETCHES)
+        walk->ahead = ahead;
     finish(P, O, sums, call, panel, &places);
 }
 

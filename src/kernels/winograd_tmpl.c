@@ -8,6 +8,8 @@
 #include "split.h"
 #include "tmpl.h"
 
+#include "conv_step.h"
+
 enum { MOST_M = 4, MOST_SIDE = MOST_M + 2 };
 
 /* a, to the compiler another number each time.  Else it computes the place of every point once for all vectors and,
@@ -149,17 +151,10 @@ INLINE void product(const int P, const int O, float *m, const float *v, const fl
         from[p] = v + p * strip->v_row;
     EACH (i, P * O)
         sums[i] = vf_set1(0);
-    const ptrdiff_t channels = strip->channels;
-    for (ptrdiff_t c = 0; c < channels; c++, w += O * VF_LANES, ahead += ahead_step) {
-        vf weights[VF_WINOGRAD_VECS];
+    const float *end = w + (ptrdiff_t)O * VF_LANES * strip->channels;
+    for (ptrdiff_t c = 0; w < end; c++, w += O * VF_LANES, ahead += ahead_step) {
         __builtin_prefetch(ahead);
-        EACH (o, O)
-            weights[o] = vf_keep(vf_load(w + o * VF_LANES));
-        EACH (p, P) {
-            vf in = vf_load_splat(from[p] + c);
-            EACH (o, O)
-                sums[p * O + o] = vf_fma(in, weights[o], sums[p * O + o]);
-        }
+        multiply(P, O, from, c, w, sums);
     }
     EACH (p, P)
         EACH (o, O)
