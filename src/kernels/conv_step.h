@@ -1,9 +1,11 @@
-/* The step that conv_forward and winograd_multiply share: one channel of a tile.  Included after tmpl.h.
+/* The step that conv_forward and winograd_multiply share: one channel of a tile.
  *
  * Callers run it until the weights end, not until a count does: browsers' compilers keep a count beside the pointers,
  * one more register and addition a step, which is 2 to 5 % of the time (SPEED.md). */
 #ifndef PMOE_KERNELS_CONV_STEP_H
 #define PMOE_KERNELS_CONV_STEP_H
+
+#include "tmpl.h"
 
 /* A float, the c-th, of each of P rows by O vectors of weights: sums[p * O + o] += from[p][c] * w[o].  The fewer of
  * rows and vectors are kept in registers, the others loaded one at a time: conv_tile.h's FITS counts on it. */

@@ -66,14 +66,6 @@ INLINE void place_pixels(const int P, const struct call *call, struct walk *walk
     }
 }
 
-/* What is read from memory after this is not what was read before.  A value that a function call may come upon lies on
- * Firefox's stack for good: the pointer to the weights, read before a tile's first sums are, was loaded and stored at
- * every step, 5 % of the time. */
-INLINE void read_again(void)
-{
-    __asm__ volatile("" : : : "memory");
-}
-
 INLINE vf load_outs(const float *p, int whole, int32_t last)
 {
     return whole ? vf_load(p) : vf_load_part(p, vf_part_of(last));

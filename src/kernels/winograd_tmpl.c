@@ -5,10 +5,9 @@
  * the map) by O vectors of outputs keeps its sums in registers.  More vectors than rows, where registers allow: each
  * channel of a row costs a load, and what V and the weights bring from the second-level cache competes for the same
  * slots. */
+#include "conv_step.h"
 #include "split.h"
 #include "tmpl.h"
-
-#include "conv_step.h"
 
 enum { MOST_M = 4, MOST_SIDE = MOST_M + 2 };
 
