@@ -136,31 +136,22 @@ static int has_part(const struct contender *one, enum pass_part part)
     return one->in_parts && group >= 0 && (part != PART_BEFORE || one->model->graph.layer[group].router > 0);
 }
 
-/* Whether all run on one instruction set. */
-static int all_alike(const struct contender *contenders, int32_t count)
-{
-    for (int32_t i = 1; i < count; i++)
-        if (contenders[i].model->kernels != contenders[0].model->kernels)
-            return 0;
-    return 1;
-}
-
 static int32_t list_items(struct comparison_parts *parts, struct contender *contenders, int32_t count, int32_t batch)
 {
     int32_t items = count;
-    double *samples = parts->part_samples, settle_ns = all_alike(contenders, count) ? 0 : TIMING_OTHER_ISA_NS;
+    double *samples = parts->part_samples;
     for (int32_t i = 0; i < count; i++) {
         struct pass whole = {parts->runs[i], parts->images, parts->logits, batch, PASS_PARTS};
         parts->passes[i] = whole;
-        parts->items[i] = (struct timed){
-            .call = call_whole, .context = &parts->passes[i], .settle_ns = settle_ns, .samples = contenders[i].samples};
+        parts->items[i] =
+            (struct timed){.call = call_whole, .context = &parts->passes[i], .samples = contenders[i].samples};
         for (int32_t p = 0; p < PASS_PARTS; p++) {
             if (!has_part(&contenders[i], (enum pass_part)p))
                 continue;
             parts->passes[items] = whole;
             parts->passes[items].part = (enum pass_part)p;
-            parts->items[items] = (struct timed){
-                .call = call_part, .context = &parts->passes[items], .settle_ns = settle_ns, .samples = samples};
+            parts->items[items] =
+                (struct timed){.call = call_part, .context = &parts->passes[items], .samples = samples};
             samples += TIMING_MAX_SAMPLES;
             items++;
         }

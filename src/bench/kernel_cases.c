@@ -243,17 +243,14 @@ pmoe_status kernel_case_time(const struct kernel_case *one, const struct kernel_
     fill_uniform(buffers.weights, buffers.weight_count, &random);
     fill_uniform(buffers.bias, (size_t)one->outs, &random);
     point_rows(&buffers, one);
-    double settle_ns = ways[0].kernels == ways[count - 1].kernels ? 0 : TIMING_OTHER_ISA_NS;
     for (int32_t i = 0; i < count; i++) {
         struct kernel_call *call = &buffers.calls[i];
         if (one->is_conv)
             conv_pack(ways[i].kernels, &call->conv, buffers.weights, call->panels);
         else
             pack_panels(ways[i].kernels, one->shape, one->outs, buffers.weights, call->panels);
-        buffers.items[i] = (struct timed){.call = call_kernel,
-                                          .context = call,
-                                          .settle_ns = settle_ns,
-                                          .samples = samples + (size_t)i * TIMING_MAX_SAMPLES};
+        buffers.items[i] =
+            (struct timed){.call = call_kernel, .context = call, .samples = samples + (size_t)i * TIMING_MAX_SAMPLES};
     }
     pmoe_status status = timing_interleaved(buffers.items, count, budget_ns, clock_ns, error);
     for (int32_t i = 0; i < count && status == PMOE_OK; i++)

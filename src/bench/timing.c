@@ -100,15 +100,12 @@ static pmoe_status call_for(struct stopwatch *watch, struct timed *items, int32_
 }
 
 /* Uncounted calls before a sample. */
-static pmoe_status settle(struct stopwatch *watch, const struct timed *item, pmoe_error *error)
+static pmoe_status settle(struct stopwatch *watch, struct timed *item, pmoe_error *error)
 {
     if (item->timing.first_ns >= LONG_CALL_NS)
         return PMOE_OK;
     int32_t calls;
-    struct timed alone = *item;
-    if (item->settle_ns > 0)
-        return call_for(watch, &alone, 1, item->settle_ns, &calls, error);
-    return item->call(item->context, error);
+    return call_for(watch, item, 1, TIMING_SETTLE_NS, &calls, error);
 }
 
 /* Nanoseconds a call over one sample.  A sample that turns out too short is taken again with more calls, which stay

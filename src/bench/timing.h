@@ -12,17 +12,18 @@ enum {
     TIMING_MIN_SAMPLES = 7,
     TIMING_MAX_SAMPLES = 501, /* more would narrow nothing that drift does not widen again */
     TIMING_MAX_RUNS = 256,
-    TIMING_CLOCK_STEPS = 100,      /* that a sample spans, so that the clock's step is at most 1% of it ... */
-    TIMING_MIN_SPAN_NS = 50000,    /* ... and at least so long, so that reading the clock is not what is measured */
-    TIMING_OTHER_ISA_NS = 2000000, /* to settle when others use other instruction sets: a core that has just run wide
-                                      vectors stays slower for most of a millisecond, whatever it runs */
+    TIMING_CLOCK_STEPS = 100,   /* that a sample spans, so that the clock's step is at most 1% of it ... */
+    TIMING_MIN_SPAN_NS = 50000, /* ... and at least so long, so that reading the clock is not what is measured */
+    /* Uncounted calls before each sample.  What ran before it leaves the caches full of its own numbers: behind a dense
+     * pass of 33 ms, routed ones of 0.3 ms came down to their steady time over six calls.  And a core that has just run
+     * wide vectors stays slower for most of a millisecond, whatever it runs. */
+    TIMING_SETTLE_NS = 2000000,
 };
 
 /* One of the things compared.  A status other than PMOE_OK ends the measurement with it. */
 struct timed {
     pmoe_status (*call)(void *context, pmoe_error *error);
     void *context;
-    double settle_ns;   /* how long uncounted calls go on before each sample; 0: one call */
     double *samples;    /* [TIMING_MAX_SAMPLES] out: nanoseconds a call, in the order measured */
     pmoe_timing timing; /* out */
     int32_t max_calls;  /* of one sample, before the clock is given up; timing_interleaved's own */
@@ -34,8 +35,8 @@ struct timed {
  * replace baseline code
  *   3. calls per sample are fitted to the longer of TIMING_CLOCK_STEPS steps and TIMING_MIN_SPAN_NS
  *   4. rounds of one sample of each, at least TIMING_MIN_SAMPLES of them, then until the budget is spent; before each
- *      sample one call that is not counted brings back what the others pushed out of the caches, or as many as its
- *      settle_ns asks for, unless calls are so long (50 ms) that they would make no difference
+ *      sample calls that are not counted, for TIMING_SETTLE_NS, bring back its steady state, unless calls are so long
+ *      (50 ms) that they would make no difference
  * Every item has the same number of samples, sample i of all was taken in the same round.  The minimum of step 4 may
  * overrun the budget when the clock is coarse.  PMOE_E_ARGUMENT for a useless clock, naming what it did. */
 PMOE_MUST_USE pmoe_status timing_interleaved(struct timed *items, int32_t count, double budget_ns,

@@ -164,7 +164,6 @@ struct item {
     double first_ns, cost_ns;
     double drift; /* cost grows by this factor a second */
     int32_t calls;
-    double settle_ns;
 };
 
 static pmoe_status item_call(void *context, pmoe_error *error)
@@ -191,7 +190,6 @@ static pmoe_status measure(struct item *items, int32_t count, double budget_ns, 
         items[i].index = i;
         timed[i].call = item_call;
         timed[i].context = &items[i];
-        timed[i].settle_ns = items[i].settle_ns;
         timed[i].samples = samples[i];
     }
     pmoe_status status = timing_interleaved(timed, count, budget_ns, world_clock, why);
@@ -242,7 +240,7 @@ static void every_round_has_one_sample_of_each(void **state)
 {
     (void)state;
     world = fine;
-    struct item items[] = {{0, 5000, 5000, 0, 0, 0}, {0, 2000, 2000, 0, 0, 0}, {0, 900, 900, 0, 0, 0}};
+    struct item items[] = {{0, 5000, 5000, 0, 0}, {0, 2000, 2000, 0, 0}, {0, 900, 900, 0, 0}};
     pmoe_timing timings[3];
     pmoe_error why;
     assert_int_equal(measure(items, 3, 1e6, timings, &why), PMOE_OK);
@@ -257,7 +255,7 @@ static void drift_leaves_the_ratio_alone(void **state)
 {
     (void)state;
     world = fine;
-    struct item items[] = {{0, 4000, 4000, 20, 0, 0}, {0, 1000, 1000, 20, 0, 0}};
+    struct item items[] = {{0, 4000, 4000, 20, 0}, {0, 1000, 1000, 20, 0}};
     pmoe_timing timings[2];
     pmoe_error why;
     assert_int_equal(measure(items, 2, 5e8, timings, &why), PMOE_OK);
@@ -268,35 +266,39 @@ static void drift_leaves_the_ratio_alone(void **state)
 static void the_budget_decides_how_many_samples(void **state)
 {
     (void)state;
-    struct item item = {0, 1000, 1000, 0, 0, 0};
+    struct item item = {0, 1000, 1000, 0, 0};
     pmoe_timing timing;
     pmoe_error why;
     world = fine;
     assert_int_equal(measure(&item, 1, 0, &timing, &why), PMOE_OK);
     assert_int_equal(timing.samples, TIMING_MIN_SAMPLES);
     world = fine;
-    assert_int_equal(measure(&item, 1, 1e7, &timing, &why), PMOE_OK);
+    assert_int_equal(measure(&item, 1, 1e8, &timing, &why), PMOE_OK);
     assert_in_range(timing.samples, TIMING_MIN_SAMPLES + 1, TIMING_MAX_SAMPLES - 1);
-    assert_true(world.now_ns < 1.1e7);
+    assert_true(world.now_ns < 1.05e8);
     world = fine;
     assert_int_equal(measure(&item, 1, 1e12, &timing, &why), PMOE_OK);
     assert_int_equal(timing.samples, TIMING_MAX_SAMPLES);
 }
 
-/* Uncounted calls come before each sample: one, or as many as fill the time asked for. */
+/* Uncounted calls fill TIMING_SETTLE_NS before each sample, at least one. */
 static void items_settle_before_each_sample(void **state)
 {
     (void)state;
-    world = fine;
-    struct item items[] = {{.first_ns = 1000, .cost_ns = 1000},
-                           {.first_ns = 1000, .cost_ns = 1000, .settle_ns = 30000}};
-    pmoe_timing timings[2];
-    pmoe_error why;
-    assert_int_equal(measure(items, 2, 0, timings, &why), PMOE_OK);
-    assert_int_equal(timings[0].samples, TIMING_MIN_SAMPLES);
-    int32_t more = items[1].calls - items[0].calls;
-    /* 29 more, readings take time, too; a sample that turned out too short settles twice. */
-    assert_in_range(more, 28 * TIMING_MIN_SAMPLES, 29 * (TIMING_MIN_SAMPLES + 1));
+    const double costs[] = {1000, TIMING_SETTLE_NS / 4, 2 * TIMING_SETTLE_NS};
+    for (int32_t i = 0; i < 3; i++) {
+        world = fine;
+        struct item item = {.first_ns = costs[i], .cost_ns = costs[i]};
+        pmoe_timing timing;
+        pmoe_error why;
+        assert_int_equal(measure(&item, 1, 0, &timing, &why), PMOE_OK);
+        assert_int_equal(timing.samples, TIMING_MIN_SAMPLES);
+        int32_t uncounted = item.calls - TIMING_MIN_SAMPLES * timing.calls;
+        int32_t settling = (int32_t)ceil(TIMING_SETTLE_NS / (costs[i] + fine.read_ns));
+        /* the first call, warm-up and fitting, too; a sample that turned out too short settles twice */
+        int32_t around = 2 + TIMING_MIN_SPAN_NS / (int32_t)costs[i];
+        assert_in_range(uncounted, settling * TIMING_MIN_SAMPLES + 1, settling * (TIMING_MIN_SAMPLES + 1) + 2 * around);
+    }
 }
 
 static void long_calls_need_not_settle(void **state)
@@ -319,7 +321,7 @@ static void long_calls_need_not_settle(void **state)
 static void assert_gives_up(struct world broken, const char *reason)
 {
     world = broken;
-    struct item items[] = {{0, 5000, 5000, 0, 0, 0}, {0, 1000, 1000, 0, 0, 0}};
+    struct item items[] = {{0, 5000, 5000, 0, 0}, {0, 1000, 1000, 0, 0}};
     pmoe_timing timings[2];
     pmoe_error why = {PMOE_OK, ""};
     assert_int_equal(measure(items, 2, 1e8, timings, &why), PMOE_E_ARGUMENT);
@@ -370,7 +372,7 @@ static void a_clock_that_only_readings_move_is_given_up(void **state)
 static void bad_arguments_and_failing_calls_are_passed_on(void **state)
 {
     (void)state;
-    struct item item = {0, 1000, 1000, 0, 0, 0};
+    struct item item = {0, 1000, 1000, 0, 0};
     pmoe_timing timing;
     pmoe_error why;
     const double budgets[] = {-1, (double)NAN, (double)INFINITY};
