@@ -200,8 +200,9 @@ typedef struct pmoe_timing {
 } pmoe_timing;
 
 /* Time forward passes of several models, interleaved: sample 1 of each run, then sample 2 of each, ... so that drift
- * hits all alike.  Calls per sample are fitted so that one sample spans at least 100 steps of the clock; at least 7
- * samples, then as many as budget_ns allows.  images[r] belongs to runs[r].  clock_ns must never run backwards. */
+ * hits all alike.  Calls per sample are fitted so that one sample spans at least 100 steps of the clock; passes of the
+ * same run that are not counted come before it, for 2 ms; at least 7 samples, then as many as budget_ns allows.
+ * images[r] belongs to runs[r].  clock_ns must never run backwards. */
 PMOE_MUST_USE pmoe_status pmoe_time_runs(pmoe_run *const *runs, const float *const *images, int32_t count,
                                          int32_t batch, double budget_ns, double (*clock_ns)(void),
                                          pmoe_timing *timings, pmoe_error *error);

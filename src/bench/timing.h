@@ -15,7 +15,7 @@ enum {
     TIMING_CLOCK_STEPS = 100,   /* that a sample spans, so that the clock's step is at most 1% of it ... */
     TIMING_MIN_SPAN_NS = 50000, /* ... and at least so long, so that reading the clock is not what is measured */
     /* Uncounted calls before each sample.  What ran before it leaves the caches full of its own numbers: behind a dense
-     * pass of 33 ms, routed ones of 0.3 ms came down to their steady time over six calls.  And a core that has just run
+     * pass of 33 ms a routed one took 325 to 455 us after one call, 290 to 330 after six.  And a core that has just run
      * wide vectors stays slower for most of a millisecond, whatever it runs. */
     TIMING_SETTLE_NS = 2000000,
 };

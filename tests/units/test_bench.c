@@ -281,19 +281,25 @@ static void the_budget_decides_how_many_samples(void **state)
     assert_int_equal(timing.samples, TIMING_MAX_SAMPLES);
 }
 
+/* Measure one thing with no budget; how often it was called. */
+static int32_t calls_of_one(double cost_ns, pmoe_timing *timing)
+{
+    world = fine;
+    struct item item = {.first_ns = cost_ns, .cost_ns = cost_ns};
+    pmoe_error why;
+    assert_int_equal(measure(&item, 1, 0, timing, &why), PMOE_OK);
+    assert_int_equal(timing->samples, TIMING_MIN_SAMPLES);
+    return item.calls;
+}
+
 /* Uncounted calls fill TIMING_SETTLE_NS before each sample, at least one. */
 static void items_settle_before_each_sample(void **state)
 {
     (void)state;
     const double costs[] = {1000, TIMING_SETTLE_NS / 4, 2 * TIMING_SETTLE_NS};
     for (int32_t i = 0; i < 3; i++) {
-        world = fine;
-        struct item item = {.first_ns = costs[i], .cost_ns = costs[i]};
         pmoe_timing timing;
-        pmoe_error why;
-        assert_int_equal(measure(&item, 1, 0, &timing, &why), PMOE_OK);
-        assert_int_equal(timing.samples, TIMING_MIN_SAMPLES);
-        int32_t uncounted = item.calls - TIMING_MIN_SAMPLES * timing.calls;
+        int32_t calls = calls_of_one(costs[i], &timing), uncounted = calls - TIMING_MIN_SAMPLES * timing.calls;
         int32_t settling = (int32_t)ceil(TIMING_SETTLE_NS / (costs[i] + fine.read_ns));
         /* the first call, warm-up and fitting, too; a sample that turned out too short settles twice */
         int32_t around = 2 + TIMING_MIN_SPAN_NS / (int32_t)costs[i];
@@ -306,13 +312,10 @@ static void long_calls_need_not_settle(void **state)
     (void)state;
     const double costs[] = {4e7, 6e7};
     for (int32_t i = 0; i < 2; i++) {
-        world = fine;
-        struct item item = {.first_ns = costs[i], .cost_ns = costs[i]};
         pmoe_timing timing;
-        pmoe_error why;
-        assert_int_equal(measure(&item, 1, 0, &timing, &why), PMOE_OK);
+        int32_t calls = calls_of_one(costs[i], &timing);
         assert_int_equal(timing.calls, 1);
-        assert_int_equal(item.calls, 3 + TIMING_MIN_SAMPLES * (i ? 1 : 2)); /* first, warm-up, fitting */
+        assert_int_equal(calls, 3 + TIMING_MIN_SAMPLES * (i ? 1 : 2)); /* first, warm-up, fitting */
     }
 }
 
