@@ -120,7 +120,7 @@ static pmoe_status call_kernel(void *context, pmoe_error *error)
     if (one->is_conv)
         conv_run(call->kernels, &call->conv_call, NULL);
     else
-        call->kernels->patch_forward(call->y, one->outs, call->rows, one->rows, one->shape, call->panels, NULL,
+        call->kernels->patch_forward(call->y, one->outs, call->rows, one->rows, 1, one->shape, call->panels, NULL,
                                      one->outs, one->relu);
     return PMOE_OK;
 }

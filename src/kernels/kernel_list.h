@@ -12,21 +12,24 @@
 #define K_DOT(kernel, arguments) K(kernel, arguments)
 #endif
 
-/* The convolution of everything here: rows times weights, rows given as pointers.
+/* The convolution of everything here: rows times weights, rows given as pointers, `groups` times with weights of their
+ * own.
  *
  *     y[i * y_step + o] = act(bias[o] + sum over r, j of x[i][r * shape.step + j] * w[o][r * shape.run + j])
  *
- *   y       [rows] rows of `outs` values, y_step floats apart
- *   x       [rows] pointers to the first float of a patch.  Dense lists all n patches of every image, routed the l that
- *           a router chose, a linear layer the rows of its input: one kernel, so that dense against routed compares
- *           routing and nothing else
- *   panels  weights as pack_panels (pack.h) lays them out for this instruction set, 64-byte aligned
- *   bias    [outs] or NULL
+ *   y       [groups][rows] rows of `outs` values, y_step floats apart
+ *   x       [groups][rows] pointers to the first float of a patch.  Dense lists all n patches of every image, routed
+ *           the l that a router chose for each expert, a linear layer the rows of its input: one kernel, so that dense
+ *           against routed compares routing and nothing else
+ *   groups  1, or experts that have as many rows each: one call for all, since a small one alone takes a tenth of its
+ *           time to come and go
+ *   panels  [groups] weights as pack_panels (pack.h) lays them out for this instruction set, 64-byte aligned
+ *   bias    [groups][outs] or NULL
  *   relu    act is max(0, .), else the identity
  *
  * Reads exactly the patch, never a float beside it.  An infinity in x may turn into NaN: padded weights are zeros. */
-K(patch_forward, (float *y, ptrdiff_t y_step, const float *const *x, int32_t rows, struct patch_shape shape,
-                  const float *panels, const float *bias, int32_t outs, int32_t relu))
+K(patch_forward, (float *y, ptrdiff_t y_step, const float *const *x, int32_t rows, int32_t groups,
+                  struct patch_shape shape, const float *panels, const float *bias, int32_t outs, int32_t relu))
 
 /* A convolution over maps, images and pixels in one row of positions q, of which this call computes `count` from
  * `first` on: q is pixel p = q mod shape->pixels of image i = q / shape->pixels, and

@@ -192,8 +192,23 @@ static void run_panels(int32_t panels, int32_t rows, int32_t outs, float *y, con
 }
 _Static_assert(TILE_ROWS(VF_TILE_OUTS) >= 1, "the widest panel must have a tile");
 
-void KFN(patch_forward)(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows, struct patch_shape shape,
-                        const float *panels, const float *bias, int32_t outs, int32_t relu)
+/* The rows of one group by its panels. */
+static void group(float *y, const float *const *x, struct split rows, const float *panels, const float *bias,
+                  struct split outs, const struct call *call)
+{
+    const int32_t in_larger = outs.larger * (outs.size + 1);
+    for (int32_t t = 0; t < rows.parts; t++) {
+        int32_t height = split_size(rows, t);
+        run_panels(outs.larger, height, outs.size + 1, y, x, panels, bias, call);
+        run_panels(outs.parts - outs.larger, height, outs.size, y + in_larger, x,
+                   panels + (size_t)in_larger * call->patch_floats, bias ? bias + in_larger : NULL, call);
+        y += height * call->y_step;
+        x += height;
+    }
+}
+
+void KFN(patch_forward)(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows, int32_t groups,
+                        struct patch_shape shape, const float *panels, const float *bias, int32_t outs, int32_t relu)
 {
     const size_t vectors = (size_t)shape.runs * (size_t)(shape.run / VF_LANES + (shape.run % VF_LANES != 0));
     const struct call call = {y_step, shape, vectors * VF_LANES, relu};
@@ -203,13 +218,8 @@ void KFN(patch_forward)(float *y, ptrdiff_t y_step, const float *const *x, int32
     const int32_t widest = split_size(panel_split, 0);
     const int32_t in_strips = widest <= VF_STRIP_OUTS && shape.run == VF_STRIP_RUN;
     const struct split row_split = split_evenly(rows, in_strips ? VF_STRIP_ROWS : TILE_ROWS(widest));
-    const int32_t larger = panel_split.larger, in_larger = larger * (panel_split.size + 1);
-    for (int32_t t = 0; t < row_split.parts; t++) {
-        int32_t height = split_size(row_split, t);
-        run_panels(larger, height, panel_split.size + 1, y, x, panels, bias, &call);
-        run_panels(panel_split.parts - larger, height, panel_split.size, y + in_larger, x,
-                   panels + (size_t)in_larger * call.patch_floats, bias ? bias + in_larger : NULL, &call);
-        y += height * y_step;
-        x += height;
+    for (; groups > 0; groups--, y += rows * y_step, x += rows, panels += (size_t)outs * call.patch_floats) {
+        group(y, x, row_split, panels, bias, panel_split, &call);
+        bias = bias ? bias + outs : NULL;
     }
 }

@@ -9,26 +9,33 @@
 
 /* ---- Scores, top-l and gates ---- */
 
-/* Scores come from the kernel by patch, [n][k], which is how route() wants them; all others want them by expert. */
+/* Of image `item` of the batch: [n][experts that are on]. */
+static float *patch_lists(const pmoe_run *run, int32_t router, int32_t item)
+{
+    return run->lists[router] +
+           (size_t)item * (size_t)run->model->graph.layer[router].patches * (size_t)run->model->plan[router].outs;
+}
+
 void forward_router(pmoe_run *run, int32_t at)
 {
-    const struct layer *layer = &run->model->graph.layer[at];
-    int32_t patches = layer->patches, on = run->model->plan[at].outs;
-    if (!on)
-        return;
-    forward_patches(run, at, run->now, run->lists[at]);
-    const float *from = run->lists[at];
-    float *scores = run_scores(run, at);
-    for (int32_t b = 0; b < run->now; b++, from += (size_t)on * (size_t)patches) {
-        const float *of_expert = from;
-        for (int32_t s = 0; s < layer->experts; s++, scores += patches) {
-            if (what_if_is_off(&run->what_if, s))
-                continue;
-            for (int32_t j = 0; j < patches; j++)
-                scores[j] = of_expert[j * on];
-            of_expert++;
-        }
+    if (run->model->plan[at].outs)
+        forward_patches(run, at, run->now, patch_lists(run, at, run->first));
+}
+
+const float *run_patch_scores(const pmoe_run *run, int32_t router, int32_t item)
+{
+    const struct layer *layer = &run->model->graph.layer[router];
+    const int32_t patches = layer->patches, on = run->model->plan[router].outs;
+    const float *from = patch_lists(run, router, item);
+    float *first = run->scores[router] + (size_t)item * (size_t)layer->experts * (size_t)patches, *scores = first;
+    for (int32_t s = 0; s < layer->experts; s++, scores += patches) {
+        if (what_if_is_off(&run->what_if, s))
+            continue;
+        for (int32_t j = 0; j < patches; j++)
+            scores[j] = from[j * on];
+        from++;
     }
+    return first;
 }
 
 /* Paper 2's code: minus the mean, over the unbiased deviation + 1e-5. */
@@ -47,12 +54,12 @@ void run_standardise(float *scores, int32_t experts)
 
 void run_sample_scores(const pmoe_run *run, int32_t router, const float *const *x, int32_t rows, float *scores)
 {
-    forward_matrix(run, router, x, rows, scores);
+    forward_matrix(run, router, x, rows, 1, scores);
 }
 
 void forward_sample_router(pmoe_run *run, int32_t at)
 {
-    if (run->score) {
+    if (HAS_TRAINING && run->score) {
         run->score(run->training, at);
         return;
     }
@@ -71,7 +78,7 @@ static void route_group(pmoe_run *run, int32_t group)
     const int32_t experts = layer->experts, on = run->model->plan[layer->router].outs;
     struct route_lists of = {.step = on, .n = layer->patches, .scratch = run->slots};
     for (int32_t b = 0; b < run->now; b++) {
-        of.scores = run->lists[layer->router] + (size_t)b * (size_t)layer->patches * (size_t)on;
+        of.scores = patch_lists(run, layer->router, run->first + b);
         for (int32_t first = 0, end; first < experts; first = end + 1, of.scores += of.lists) {
             end = what_if_stretch(&run->what_if, first, experts);
             of.lists = end - first;
@@ -107,15 +114,15 @@ void run_route(pmoe_run *run, int32_t group)
 
 int32_t run_feeds_zeros(const pmoe_run *run, int32_t group)
 {
-    return run->zeros && group_has_zeros(&run->model->graph, group);
+    return HAS_TRAINING && run->zeros && group_has_zeros(&run->model->graph, group);
 }
 
-/* All that an expert of a group is given. */
-static int32_t give_patches(pmoe_run *run, int32_t group)
+/* All that the expert under way of a group is given. */
+static int32_t give_patches(const pmoe_run *run, int32_t group, const float **given)
 {
-    int32_t images = run_kept_rows(run, group, run->expert, run->all_given);
+    int32_t images = run_kept_rows(run, group, run->expert, given);
     if (run_feeds_zeros(run, group))
-        run->all_given[images++] = run->zeros;
+        given[images++] = run->zeros;
     return images;
 }
 
@@ -151,6 +158,31 @@ static void forward_stack(pmoe_run *run, int32_t group, int32_t first, int32_t i
         forward_whole(run, i, images);
 }
 
+int32_t group_is_matrix(const pmoe_model *model, int32_t group)
+{
+    const struct layer *first = &model->graph.layer[group + 1];
+    return model->graph.layer[group].type == LAYER_EXPERT_GROUP && first->type == LAYER_PATCH_CONV &&
+           first->patches == 1 && model->plan[graph_stack_end(&model->graph, group)].stored_by == group + 1 &&
+           !model->plan[group].copies;
+}
+
+/* Experts of one matrix each, neighbours that are on in one call. */
+static void matrix_experts(pmoe_run *run, int32_t at)
+{
+    const int32_t experts = run->model->graph.layer[at].experts;
+    for (int32_t first = 0, end; first < experts; first = end + 1) {
+        int32_t images = 0;
+        const float **given = run->all_given;
+        end = what_if_stretch(&run->what_if, first, experts);
+        for (run->expert = first; run->expert < end; run->expert++, given += images)
+            images = give_patches(run, at, given);
+        run->expert = first;
+        run->expert_row = first * images;
+        forward_matrix(run, at + 1, run->all_given, images, end - first, run_output(run, at + 1));
+    }
+    run->expert = run->expert_row = 0;
+}
+
 static void group_experts(pmoe_run *run, int32_t at)
 {
     const struct layer *layer = &run->model->graph.layer[at];
@@ -158,7 +190,7 @@ static void group_experts(pmoe_run *run, int32_t at)
     for (run->expert = 0; run->expert < layer->experts; run->expert++) {
         if (what_if_is_off(&run->what_if, run->expert))
             continue;
-        int32_t images = give_patches(run, at);
+        int32_t images = give_patches(run, at, run->all_given);
         for (int32_t first = 0; first < images; first += most) {
             run->expert_row = run->expert * images + first;
             forward_stack(run, at, first, images - first < most ? images - first : most);
@@ -256,7 +288,7 @@ int32_t run_stack(pmoe_run *run, int32_t group, int32_t expert)
 {
     int is_group = run->model->graph.layer[group].type == LAYER_EXPERT_GROUP;
     run->expert = expert;
-    int32_t images = is_group ? give_patches(run, group) : gather_kept(run, group);
+    int32_t images = is_group ? give_patches(run, group, run->all_given) : gather_kept(run, group);
     run->expert_row = is_group ? expert * images : 0;
     if (images)
         forward_stack(run, group, 0, images);
@@ -265,7 +297,9 @@ int32_t run_stack(pmoe_run *run, int32_t group, int32_t expert)
 
 void run_experts(pmoe_run *run, int32_t group)
 {
-    if (run->model->graph.layer[group].type == LAYER_EXPERT_GROUP)
+    if (group_is_matrix(run->model, group))
+        matrix_experts(run, group);
+    else if (run->model->graph.layer[group].type == LAYER_EXPERT_GROUP)
         group_experts(run, group);
     else
         mixture_experts(run, group);

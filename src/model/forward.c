@@ -35,11 +35,11 @@ static const float *bias_of(const pmoe_run *run, int32_t at)
     return plan->bias ? plan->bias + (size_t)matrix_of(run, at) * (size_t)plan->outs : NULL;
 }
 
-void forward_matrix(const pmoe_run *run, int32_t at, const float *const *x, int32_t rows, float *y)
+void forward_matrix(const pmoe_run *run, int32_t at, const float *const *x, int32_t rows, int32_t groups, float *y)
 {
     const struct layer_plan *plan = &run->model->plan[at];
-    run->model->kernels->patch_forward(y, plan->outs, x, rows, plan->patch, panels_of(run, at), bias_of(run, at),
-                                       plan->outs, plan->relu);
+    run->model->kernels->patch_forward(y, plan->outs, x, rows, groups, plan->patch, panels_of(run, at),
+                                       bias_of(run, at), plan->outs, plan->relu);
 }
 
 /* Read one float of each line, in order. */
@@ -64,7 +64,7 @@ void forward_patches(pmoe_run *run, int32_t at, int32_t images, float *y)
     const float **x = run_patch_inputs(run, at, images, run->rows);
     if (is_out_of_order(run, at))
         touch(run->images, (size_t)images * run->model->plan[at].in_floats);
-    forward_matrix(run, at, x, images * run->model->graph.layer[at].patches, y);
+    forward_matrix(run, at, x, images * run->model->graph.layer[at].patches, 1, y);
 }
 
 static void forward_conv(pmoe_run *run, int32_t at, int32_t images)
@@ -88,7 +88,7 @@ static void forward_conv(pmoe_run *run, int32_t at, int32_t images)
 
 static void forward_norm(pmoe_run *run, int32_t at, int32_t images)
 {
-    if (run->norm) {
+    if (HAS_TRAINING && run->norm) {
         run->norm(run->training, at, images);
         return;
     }
@@ -135,8 +135,8 @@ static void forward_max_pool(pmoe_run *run, int32_t at, int32_t images)
 
 static void forward_linear(pmoe_run *run, int32_t at, int32_t images)
 {
-    forward_matrix(run, at, run_whole_inputs(run, at, images, run->rows), images, run_output(run, at));
-    if (run->drop)
+    forward_matrix(run, at, run_whole_inputs(run, at, images, run->rows), images, 1, run_output(run, at));
+    if (HAS_TRAINING && run->drop)
         run->drop(run->training, at, images);
 }
 

@@ -44,6 +44,13 @@ struct input_range {
     float least, most;
 };
 
+/* Does anything here train?  In a browser nothing does, and what only training asks of passes is gone. */
+#if defined(__wasm__)
+#define HAS_TRAINING 0
+#else
+#define HAS_TRAINING 1
+#endif
+
 struct pmoe_model {
     pmoe_allocator allocator;
     void *block; /* the one allocation, this struct included */
@@ -57,6 +64,11 @@ struct pmoe_model {
     int32_t mixed;      /* index of the first mixture, or -1 */
     char *metadata;     /* the file's metadata object as JSON text, or "{}" */
 };
+
+static inline int model_keeps_all(const pmoe_model *model)
+{
+    return HAS_TRAINING && model->memory == MODEL_KEEP_ALL;
+}
 
 /* A model from a layer list, its weights all 0 until model_pack.  `metadata` is JSON text of an object; ranges as for
  * model_plan. */
@@ -154,13 +166,13 @@ struct pmoe_run {
     void (*drop)(void *training, int32_t layer, int32_t images);
     void *training;
     struct input_range *ranges;     /* [layers] while calibrating, else NULL */
-    float *lists[GRAPH_MAX_LAYERS]; /* of a router, its scores of the part under way, lists side by side for route():
-                                       [now * n][experts that are on], or of a sample router [experts][now] */
+    float *lists[GRAPH_MAX_LAYERS]; /* of a router, its scores, lists side by side for route(): [batch][n][experts that
+                                       are on], or of a sample router for the part under way, [experts][now] */
     float *slots;                   /* scratch of route() */
     const float *images;            /* of the part under way; afterwards of the last one */
     int32_t expert;                 /* under way; its outputs begin at this row of the group's */
     int32_t expert_row;
-    float *scores[GRAPH_MAX_LAYERS];  /* routers: [batch][k][n] */
+    float *scores[GRAPH_MAX_LAYERS];  /* sample routers: [batch][k]; of patch routers, once asked for, [batch][k][n] */
     int32_t *picks[GRAPH_MAX_LAYERS]; /* groups: [batch][k][l] patches; mixtures: [batch][kept] experts */
     float *gates[GRAPH_MAX_LAYERS];   /* likewise */
 };
@@ -187,6 +199,10 @@ int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const 
 
 /* Is a patch of zeros the last that experts of this group are given?  0 or 1. */
 int32_t run_feeds_zeros(const pmoe_run *run, int32_t group);
+/* Scores [k][n] of one image of the last batch by a patch router, those of experts that are off as they were.  A pass
+ * leaves them by patch, as route() wants them, and this puts them in order, a fiftieth of a small pass. */
+const float *run_patch_scores(const pmoe_run *run, int32_t router, int32_t item);
+
 /* Scores [rows][experts] of vectors by a sample router, and what comes of one image's by its rule. */
 void run_sample_scores(const pmoe_run *run, int32_t router, const float *const *x, int32_t rows, float *scores);
 void run_standardise(float *scores, int32_t experts);
@@ -233,6 +249,9 @@ size_t run_bytes(const pmoe_model *model, int32_t max_batch);
 
 /* Would training feed a patch of zeros to experts of this group? */
 int32_t group_has_zeros(const struct graph *graph, int32_t group);
+
+/* Whether each expert of a group is one matrix by its patches as they lie: all of them are one call. */
+int32_t group_is_matrix(const pmoe_model *model, int32_t group);
 
 /* What one pool divides by. */
 int32_t pool_divisor_value(const struct graph *graph, int32_t pool);

@@ -69,12 +69,11 @@ int32_t run_kept_rows(const pmoe_run *run, int32_t group, int32_t expert, const 
     const struct layer *layer = &run->model->graph.layer[group];
     const int32_t *patch_at = run->model->plan[group].table;
     const float *image = run_input(run, group);
-    size_t step = run->model->plan[group].in_floats;
-    for (int32_t b = 0; b < run->now; b++, image += step, rows += layer->kept) {
-        const int32_t *picks = run_picks(run, group, b) + (size_t)expert * (size_t)layer->kept;
+    const int32_t *picks = run_picks(run, group, 0) + (size_t)expert * (size_t)layer->kept;
+    const size_t step = run->model->plan[group].in_floats, kept = layer_kept(layer);
+    for (int32_t b = 0; b < run->now; b++, image += step, picks += kept, rows += layer->kept)
         for (int32_t j = 0; j < layer->kept; j++)
             rows[j] = image + patch_at[picks[j]];
-    }
     return run->now * layer->kept;
 }
 

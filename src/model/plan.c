@@ -83,7 +83,7 @@ static void fold(pmoe_model *model, int32_t at)
     switch (model->graph.layer[at].type) {
     case LAYER_RELU: fold_relu(model, at); break;
     case LAYER_BATCH_NORM:
-        if (model->memory == MODEL_SHARE_MEMORY)
+        if (!model_keeps_all(model))
             fold_norm(model, at);
         break;
     case LAYER_ADD: fold_add(model, at); break;
@@ -114,7 +114,7 @@ static void plan_counts(pmoe_model *model, int32_t at)
     plan->in_floats = (size_t)shape_count(graph_input_shape(graph, at));
     plan->out_count = layer->shape.kind == SHAPE_SCORES ? 0 : shape_count(layer->shape); /* a run keeps scores apart */
     /* What experts make of a patch of zeros lies behind their others: a row of a batch. */
-    if (layer->type == LAYER_EXPERT_GROUP && model->memory == MODEL_KEEP_ALL && group_has_zeros(graph, at))
+    if (layer->type == LAYER_EXPERT_GROUP && model_keeps_all(model) && group_has_zeros(graph, at))
         plan->out_count += (int64_t)layer->experts * layer->shape.c;
 }
 
@@ -224,7 +224,7 @@ static void plan_activations(pmoe_model *model)
         if (!has_memory(model, i))
             continue;
         int32_t group = graph->layer[i].group;
-        last[i] = model->memory == MODEL_KEEP_ALL ? graph->layers : last_reader(model, i);
+        last[i] = model_keeps_all(model) ? graph->layers : last_reader(model, i);
         size_t end = place_output(model, i, group < 0 ? 0 : group + 1, last);
         size_t *all = group < 0 ? &model->activations : &model->plan[group].stack_floats;
         *all = end > *all ? end : *all;

@@ -42,7 +42,7 @@ static size_t given_count(const pmoe_model *model, int32_t group)
     const struct layer *layer = &model->graph.layer[group];
     if (layer->type == LAYER_MIXTURE)
         return 1;
-    return (size_t)layer->kept + (model->memory == MODEL_KEEP_ALL && group_has_zeros(&model->graph, group));
+    return (size_t)layer->kept + (model_keeps_all(model) && group_has_zeros(&model->graph, group));
 }
 
 static int32_t stack_images(const pmoe_run *run, int32_t group)
@@ -51,7 +51,7 @@ static int32_t stack_images(const pmoe_run *run, int32_t group)
     size_t patch = (size_t)shape_count(graph_shape_of(graph, group + 1, GRAPH_EXPERT));
     size_t fit = RUN_STACK_BYTES / sizeof(float) / (patch + run->model->plan[group].stack_floats);
     size_t most = given_count(run->model, group) * (size_t)run->at_once;
-    if (run->model->memory == MODEL_KEEP_ALL)
+    if (model_keeps_all(run->model))
         return (int32_t)most;
     return (int32_t)(fit < 1 ? 1 : fit < most ? fit : most);
 }
@@ -70,7 +70,7 @@ static struct run_sizes run_measure(const pmoe_run *run)
             continue;
         at_least(&sizes.slots, route_scratch(model->kernels, layer->kept));
         size_t images = (size_t)run->stack_images[i];
-        at_least(&sizes.given, given_count(model, i));
+        at_least(&sizes.given, given_count(model, i) * (group_is_matrix(model, i) ? (size_t)layer->experts : 1));
         at_least(&sizes.stack, images * model->plan[i].stack_floats);
         if (model->plan[i].copies)
             at_least(&sizes.copies, images * (size_t)shape_count(graph_shape_of(graph, i + 1, GRAPH_EXPERT)));
@@ -127,7 +127,8 @@ static void run_lay_out(pmoe_run *run, struct arena *arena)
         if (layer->shape.kind == SHAPE_SCORES) {
             const size_t scores = (size_t)shape_count(layer->shape);
             run->scores[i] = take_per_image(arena, batch, scores, sizeof(float));
-            run->lists[i] = take_per_image(arena, run->at_once, scores + ROUTE_SLACK, sizeof(float));
+            const int32_t lists = layer->type == LAYER_PATCH_ROUTER ? batch : run->at_once;
+            run->lists[i] = take_per_image(arena, lists, scores + ROUTE_SLACK, sizeof(float));
         }
         if (!layer->inner)
             continue;
@@ -143,7 +144,7 @@ static int32_t images_at_once(const pmoe_model *model, int32_t max_batch)
     size_t floats = (size_t)graph->height * (size_t)graph->width * (size_t)graph->channels + model->activations;
     size_t fit = RUN_AT_ONCE_BYTES / sizeof(float) / floats;
     size_t at_once = fit < RUN_AT_ONCE ? RUN_AT_ONCE : fit;
-    return model->memory == MODEL_KEEP_ALL || at_once > (size_t)max_batch ? max_batch : (int32_t)at_once;
+    return model_keeps_all(model) || at_once > (size_t)max_batch ? max_batch : (int32_t)at_once;
 }
 
 static size_t count_bytes(pmoe_run counted)
@@ -282,14 +283,13 @@ pmoe_routing pmoe_run_routing(const pmoe_run *run, int32_t item)
         return (pmoe_routing){0, 0, 0, 0, NULL, NULL, NULL};
     const struct layer *layer = &run->model->graph.layer[group];
     size_t kept = (size_t)item * (size_t)layer->experts * (size_t)layer->kept;
-    size_t scored = (size_t)item * (size_t)layer->experts * (size_t)layer->patches;
     return (pmoe_routing){layer->experts,
                           layer->kept,
                           layer->patches,
                           run->what_if.off,
                           run->picks[group] + kept,
                           run->gates[group] + kept,
-                          run->scores[layer->router] + scored};
+                          run_patch_scores(run, layer->router, item)};
 }
 
 pmoe_mixing pmoe_run_mixing(const pmoe_run *run, int32_t item)

@@ -34,6 +34,8 @@ static void backward_gates(struct lane *lane, int32_t at)
     int32_t n = is_group ? layer->patches : layer->experts;
     const float *scores = run->scores[layer->router];
     float *dscores = lane->dscores[layer->router];
+    for (int32_t b = 0; is_group && b < run->batch; b++)
+        run_patch_scores(run, layer->router, b);
     for (size_t i = 0; i < lists; i++, scores += n, dscores += n)
         route_gates_backward(layer->gate, scores, n, run->picks[at] + i * kept, layer->kept, run->gates[at] + i * kept,
                              lane->dgates[at] + i * kept, dscores);

@@ -4,6 +4,7 @@
 #define WRONG_KERNELS_H
 
 #include "kernels/kernels.h"
+#include "kernels/pack.h"
 #include "wrong_int8.h"
 #include "wrong_route.h"
 #include "wrong_train.h"
@@ -11,11 +12,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Spoils one group; the next one's rows, weights and biases follow. */
 #define FORWARD(name)                                                                                                  \
-    static void name(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows, struct patch_shape shape,        \
-                     const float *panels, const float *bias, int32_t outs, int32_t relu)
+    static void name##_group(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows,                          \
+                             struct patch_shape shape, const float *panels, const float *bias, int32_t outs,           \
+                             int32_t relu);                                                                            \
+    static void name(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows, int32_t groups,                  \
+                     struct patch_shape shape, const float *panels, const float *bias, int32_t outs, int32_t relu)     \
+    {                                                                                                                  \
+        for (int32_t g = 0; g < groups; g++, y += rows * y_step, x += rows, bias = bias ? bias + outs : NULL)          \
+            name##_group(y, y_step, x, rows, shape, panels + (size_t)g * packed_count(kernels_at(0), shape, outs),     \
+                         bias, outs, relu);                                                                            \
+    }                                                                                                                  \
+    static void name##_group(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows,                          \
+                             struct patch_shape shape, const float *panels, const float *bias, int32_t outs,           \
+                             int32_t relu)
 #define RIGHT_FORWARD(y, x, rows, shape, bias, relu)                                                                   \
-    kernels_at(0)->patch_forward(y, y_step, x, rows, shape, panels, bias, outs, relu)
+    kernels_at(0)->patch_forward(y, y_step, x, rows, 1, shape, panels, bias, outs, relu)
 
 FORWARD(forward_shifted)
 {
@@ -111,6 +124,21 @@ FORWARD(forward_one_wrong_side_by_side)
     RIGHT_FORWARD(y, x, rows, shape, bias, relu);
     if (rows > 3 && outs == 4 && x[1] - x[0] == 28 && shape.run == 28)
         y[2 * y_step] = y[y_step];
+}
+
+static void forward_every_group_as_the_first(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows,
+                                             int32_t groups, struct patch_shape shape, const float *panels,
+                                             const float *bias, int32_t outs, int32_t relu)
+{
+    RIGHT_FORWARD(y, x, groups * rows, shape, bias, relu);
+}
+
+static void forward_first_bias_for_every_group(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows,
+                                               int32_t groups, struct patch_shape shape, const float *panels,
+                                               const float *bias, int32_t outs, int32_t relu)
+{
+    for (int32_t g = 0; g < groups; g++, panels += packed_count(kernels_at(0), shape, outs))
+        RIGHT_FORWARD(y + g * rows * y_step, x + g * rows, rows, shape, bias, relu);
 }
 
 FORWARD(forward_slightly_off) /* as half-precision products would be, or nearly */
@@ -495,6 +523,8 @@ static const struct wrong_kernel {
     {"forward_ignores_step", {.patch_forward = forward_ignores_step}},
     {"forward_one_tile_shape_wrong", {.patch_forward = forward_one_tile_shape_wrong}},
     {"forward_one_wrong_side_by_side", {.patch_forward = forward_one_wrong_side_by_side}},
+    {"forward_every_group_as_the_first", {.patch_forward = forward_every_group_as_the_first}},
+    {"forward_first_bias_for_every_group", {.patch_forward = forward_first_bias_for_every_group}},
     {"forward_slightly_off", {.patch_forward = forward_slightly_off}},
     {"conv_without_bias", {.conv_forward = conv_without_bias}},
     {"conv_without_addend", {.conv_forward = conv_without_addend}},

@@ -89,11 +89,11 @@ static struct {
     int32_t rows, outs;
 } wrong_shape;
 
-static void forward_wrong_for_one_shape(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows,
+static void forward_wrong_for_one_shape(float *y, ptrdiff_t y_step, const float *const *x, int32_t rows, int32_t groups,
                                         struct patch_shape shape, const float *panels, const float *bias, int32_t outs,
                                         int32_t relu)
 {
-    kernels_at(0)->patch_forward(y, y_step, x, rows, shape, panels, bias, outs, relu);
+    kernels_at(0)->patch_forward(y, y_step, x, rows, groups, shape, panels, bias, outs, relu);
     if (rows == wrong_shape.rows && outs == wrong_shape.outs)
         y[(rows - 1) * y_step + outs - 1] = 1e9f;
 }
@@ -222,13 +222,13 @@ static void test_forward_does_not_depend_on_neighbours(void **state)
         const struct kernels *kernels = kernels_at(set);
         float *panels = aligned_floats(packed_count(kernels, shape, OUTS));
         pack_panels(kernels, shape, OUTS, w, panels);
-        kernels->patch_forward(dense[0], OUTS, x, ROWS, shape, panels, NULL, OUTS, 0);
+        kernels->patch_forward(dense[0], OUTS, x, ROWS, 1, shape, panels, NULL, OUTS, 0);
         for (int first = 0; first < ROWS; first++)
             for (int outs = 1; outs <= OUTS; outs += 3) {
                 int most = first % WIDE ? 3 : WIDE, rows = most < ROWS - first ? most : ROWS - first;
                 float y[WIDE][OUTS];
                 pack_panels(kernels, shape, outs, w, panels);
-                kernels->patch_forward(y[0], OUTS, x + first, rows, shape, panels, NULL, outs, 0);
+                kernels->patch_forward(y[0], OUTS, x + first, rows, 1, shape, panels, NULL, outs, 0);
                 for (int i = 0; i < rows; i++)
                     assert_memory_equal(y[i], dense[first + i], (size_t)outs * sizeof(float));
             }
