@@ -14,7 +14,7 @@
  * outputs it is their loads that take the time.
  *
  * Order of summation, the same for every tile shape, so that a patch gets the same bits whether routed or dense and
- * whoever its neighbours are: lane v of an output sums the products at lane v of each vector in order (pack.h), vf_sum4
+ * whoever its neighbours are: lane v of an output sums the products at lane v of each vector in order (pack.h), vf_sums
  * adds the lanes, the bias comes last. */
 #include "split.h"
 #include "tmpl.h"
@@ -50,21 +50,20 @@ INLINE void store_few(float *p, vf a, const int count)
 }
 
 /* Sums to values: y[i][o] = act(bias[o] + sum), a row of up to VF_LANES outputs at a time and without branches on
- * values, which half of all signs would mispredict. */
+ * values, which half of all signs would mispredict.  Nothing goes by way of memory: a row that begins within one store
+ * and ends within the next would wait for both. */
 INLINE void finish(const int R, const int O, vf sums[MOST_SUMS], float *y, const float *bias, const struct call *call)
 {
-    float flat[MOST_SUMS + 3];
-    const vf none = vf_set1(0);
-    EACH (quarter, (R * O + 3) / 4) {
-        const int at = 4 * quarter;
-        vf_sum4(flat + at, sums[at], at + 1 < R * O ? sums[at + 1] : none, at + 2 < R * O ? sums[at + 2] : none,
-                at + 3 < R * O ? sums[at + 3] : none);
-    }
+    vf flat[(MOST_SUMS + VF_LANES - 1) / VF_LANES];
+    EACH (v, (R * O + VF_LANES - 1) / VF_LANES)
+        flat[v] = vf_sums(sums + v * VF_LANES, R * O - v * VF_LANES);
     EACH (chunk, (O + VF_LANES - 1) / VF_LANES) {
         const int o = chunk * VF_LANES, count = O - o < VF_LANES ? O - o : VF_LANES;
-        vf added = bias ? load_few(bias + o, count) : none;
+        vf added = bias ? load_few(bias + o, count) : vf_set1(0);
         EACH (i, R) {
-            vf value = vf_add(load_few(flat + i * O + o, count), added);
+            const int at = i * O + o;
+            const vf row = vf_slide(flat[at / VF_LANES], flat[(at + count - 1) / VF_LANES], at % VF_LANES);
+            const vf value = vf_add(row, added);
             store_few(y + i * call->y_step + o, call->relu ? vf_relu(value) : value, count);
         }
     }

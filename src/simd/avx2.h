@@ -117,18 +117,31 @@ static inline vf vf_clamp(vf a, vf least, vf most)
 
 static inline vf vf_slide(vf a, vf b, const int n)
 {
-    return n ? _mm256_permute2f128_ps(a, b, 0x21) : a;
+    const __m256i middle = _mm256_castps_si256(_mm256_permute2f128_ps(a, b, 0x21));
+    const __m256i low = n < 4 ? _mm256_castps_si256(a) : middle, high = n < 4 ? middle : _mm256_castps_si256(b);
+    return _mm256_castsi256_ps(n % 4 == 1   ? _mm256_alignr_epi8(high, low, 4)
+                               : n % 4 == 2 ? _mm256_alignr_epi8(high, low, 8)
+                               : n % 4 == 3 ? _mm256_alignr_epi8(high, low, 12)
+                                            : low);
 }
 
-/* Halves added two vectors at a time, then a 4 x 4 transposition that adds as it goes. */
-static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
+/* Sums i and i + 4 in the two halves.  Blends, because any unit does them and only one shuffles. */
+static inline __m256 vf_halves(const vf *a, const int count, const int i)
 {
-    __m256 ab = _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
-    __m256 cd = _mm256_add_ps(_mm256_permute2f128_ps(c, d, 0x20), _mm256_permute2f128_ps(c, d, 0x31));
-    /* a02 c02 a13 c13 | b02 d02 b13 d13 */
-    __m256 pairs = _mm256_add_ps(_mm256_unpacklo_ps(ab, cd), _mm256_unpackhi_ps(ab, cd));
-    __m128 ac = _mm256_castps256_ps128(pairs), bd = _mm256_extractf128_ps(pairs, 1);
-    _mm_storeu_ps(out, _mm_add_ps(_mm_unpacklo_ps(ac, bd), _mm_unpackhi_ps(ac, bd)));
+    const vf low = a[i < count ? i : 0], high = a[i + 4 < count ? i + 4 : 0];
+    return _mm256_add_ps(_mm256_blend_ps(low, high, 0xf0), _mm256_permute2f128_ps(low, high, 0x21));
+}
+
+static inline __m256 vf_pairs(__m256 a, __m256 b)
+{
+    return _mm256_add_ps(_mm256_blend_ps(a, b, 0xcc), _mm256_shuffle_ps(a, b, 0x4e));
+}
+
+static inline vf vf_sums(const vf *a, const int count)
+{
+    const __m256 even = vf_pairs(vf_halves(a, count, 0), vf_halves(a, count, 1));
+    const __m256 odd = vf_pairs(vf_halves(a, count, 2), vf_halves(a, count, 3));
+    return _mm256_add_ps(_mm256_shuffle_ps(even, odd, 0x88), _mm256_shuffle_ps(even, odd, 0xdd));
 }
 
 /* ---- Eight bits ---- */

@@ -120,21 +120,52 @@ static inline vf vf_clamp(vf a, vf least, vf most)
 static inline vf vf_slide(vf a, vf b, const int n)
 {
     const __m512i low = _mm512_castps_si512(a), high = _mm512_castps_si512(b);
-    return n == 4    ? _mm512_castsi512_ps(_mm512_alignr_epi32(high, low, 4))
-           : n == 8  ? _mm512_castsi512_ps(_mm512_alignr_epi32(high, low, 8))
-           : n == 12 ? _mm512_castsi512_ps(_mm512_alignr_epi32(high, low, 12))
-                     : a;
+#define SLIDE(n)                                                                                                       \
+    case n:                                                                                                            \
+        return _mm512_castsi512_ps(_mm512_alignr_epi32(high, low, n));
+#define SLIDE5(n) SLIDE(n) SLIDE(n + 1) SLIDE(n + 2) SLIDE(n + 3) SLIDE(n + 4)
+    switch (n) {
+        SLIDE5(1) SLIDE5(6) SLIDE5(11)
+    }
+#undef SLIDE5
+#undef SLIDE
+    return a;
 }
 
-/* 16 lanes to 8 two vectors at a time, 8 to 4 four at a time; then each 128-bit group holds one vector's four. */
-static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
+/* Blends as in avx2.h: halves a | b, quarters a b a b. */
+static inline __m512 vf_halves(__m512 a, __m512 b)
 {
-    __m512 ab = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
-    __m512 cd = _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
-    __m512 four = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
-    __m512 two = _mm512_add_ps(four, _mm512_permute_ps(four, 0x4e));
-    __m512 one = _mm512_add_ps(two, _mm512_permute_ps(two, 0xb1));
-    _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, one)));
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xff00, a, b), _mm512_shuffle_f32x4(a, b, 0x4e));
+}
+
+static inline __m512 vf_quarters(__m512 a, __m512 b)
+{
+    const __m512 others = _mm512_mask_blend_ps(0x0f0f, a, b);
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xf0f0, a, b), _mm512_shuffle_f32x4(others, others, 0xb1));
+}
+
+static inline __m512 vf_pairs(__m512 a, __m512 b)
+{
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xcccc, a, b), _mm512_shuffle_ps(a, b, 0x4e));
+}
+
+/* Four lanes are left of sums i, i + step, i + 2 step and i + 3 step, a quarter each. */
+static inline __m512 vf_four_sums(const vf *a, const int count, const int i, const int step)
+{
+    const vf first = a[i < count ? i : 0], second = a[i + step < count ? i + step : 0];
+    const vf third = a[i + 2 * step < count ? i + 2 * step : 0], fourth = a[i + 3 * step < count ? i + 3 * step : 0];
+    return vf_quarters(vf_halves(first, third), vf_halves(second, fourth));
+}
+
+static inline vf vf_sums(const vf *a, const int count)
+{
+    if (count <= 4) {
+        const __m512 four = vf_four_sums(a, count, 0, 1), two = _mm512_add_ps(four, _mm512_permute_ps(four, 0x4e));
+        return _mm512_maskz_compress_ps(0x1111, _mm512_add_ps(two, _mm512_permute_ps(two, 0xb1)));
+    }
+    const __m512 even = vf_pairs(vf_four_sums(a, count, 0, 4), vf_four_sums(a, count, 1, 4));
+    const __m512 odd = vf_pairs(vf_four_sums(a, count, 2, 4), vf_four_sums(a, count, 3, 4));
+    return _mm512_add_ps(_mm512_shuffle_ps(even, odd, 0x88), _mm512_shuffle_ps(even, odd, 0xdd));
 }
 
 /* ---- Eight bits ---- */

@@ -131,15 +131,16 @@ static inline vf vf_clamp(vf a, vf least, vf most)
 
 static inline vf vf_slide(vf a, vf b, const int n)
 {
-    (void)b, (void)n;
-    return a;
+    return n == 1 ? vextq_f32(a, b, 1) : n == 2 ? vextq_f32(a, b, 2) : n == 3 ? vextq_f32(a, b, 3) : a;
 }
 
-static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
+/* A 4 x 4 transposition that adds as it goes. */
+static inline vf vf_sums(const vf *a, const int count)
 {
-    vf ac = vaddq_f32(vzip1q_f32(a, c), vzip2q_f32(a, c)); /* a02 c02 a13 c13 */
-    vf bd = vaddq_f32(vzip1q_f32(b, d), vzip2q_f32(b, d));
-    vst1q_f32(out, vaddq_f32(vzip1q_f32(ac, bd), vzip2q_f32(ac, bd)));
+    const vf b = a[count > 1 ? 1 : 0], c = a[count > 2 ? 2 : 0], d = a[count > 3 ? 3 : 0];
+    const vf ac = vaddq_f32(vzip1q_f32(*a, c), vzip2q_f32(*a, c)); /* a02 c02 a13 c13 */
+    const vf bd = vaddq_f32(vzip1q_f32(b, d), vzip2q_f32(b, d));
+    return vaddq_f32(vzip1q_f32(ac, bd), vzip2q_f32(ac, bd));
 }
 
 /* ---- Eight bits ---- */

@@ -170,21 +170,25 @@ static inline vf vf_clamp(vf a, vf least, vf most)
     return a;
 }
 
-/* Lanes n .. VF_LANES - 1 of a, then lanes 0 .. n - 1 of b; n a constant multiple of 4 below VF_LANES. */
+/* Lanes n .. VF_LANES - 1 of a, then lanes 0 .. n - 1 of b; n a constant below VF_LANES. */
 static inline vf vf_slide(vf a, vf b, const int n)
 {
-    (void)b, (void)n;
-    return a;
+    vf slid;
+    for (int i = 0; i < VF_LANES; i++)
+        slid.v[i] = i + n < VF_LANES ? a.v[i + n] : b.v[i + n - VF_LANES];
+    return slid;
 }
 
-/* out[i] = sum of the lanes of the i-th argument: (v0 + v2) + (v1 + v3); wider vectors first add their upper half to
- * their lower half until four lanes are left. */
-static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
+/* Lane i: the sum of the lanes of a[i], (v0 + v2) + (v1 + v3); wider vectors first add their upper half to their lower
+ * half until four lanes are left.  count: a constant, of vectors that there are; lanes beyond it hold anything. */
+static inline vf vf_sums(const vf *a, const int count)
 {
-    out[0] = (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]);
-    out[1] = (b.v[0] + b.v[2]) + (b.v[1] + b.v[3]);
-    out[2] = (c.v[0] + c.v[2]) + (c.v[1] + c.v[3]);
-    out[3] = (d.v[0] + d.v[2]) + (d.v[1] + d.v[3]);
+    vf sums;
+    for (int i = 0; i < VF_LANES; i++) {
+        const vf *from = a + (i < count ? i : 0);
+        sums.v[i] = (from->v[0] + from->v[2]) + (from->v[1] + from->v[3]);
+    }
+    return sums;
 }
 
 /* ---- Eight bits ---- */

@@ -138,17 +138,19 @@ static inline vf vf_clamp(vf a, vf least, vf most)
 
 static inline vf vf_slide(vf a, vf b, const int n)
 {
-    (void)b, (void)n;
-    return a;
+    return n == 1   ? wasm_i32x4_shuffle(a, b, 1, 2, 3, 4)
+           : n == 2 ? wasm_i32x4_shuffle(a, b, 2, 3, 4, 5)
+           : n == 3 ? wasm_i32x4_shuffle(a, b, 3, 4, 5, 6)
+                    : a;
 }
 
-static inline void vf_sum4(float *out, vf a, vf b, vf c, vf d)
+/* As in neon.h. */
+static inline vf vf_sums(const vf *a, const int count)
 {
-    /* a02 c02 a13 c13 */
-    vf ac = wasm_f32x4_add(wasm_i32x4_shuffle(a, c, 0, 4, 1, 5), wasm_i32x4_shuffle(a, c, 2, 6, 3, 7));
-    vf bd = wasm_f32x4_add(wasm_i32x4_shuffle(b, d, 0, 4, 1, 5), wasm_i32x4_shuffle(b, d, 2, 6, 3, 7));
-    wasm_v128_store(out,
-                    wasm_f32x4_add(wasm_i32x4_shuffle(ac, bd, 0, 4, 1, 5), wasm_i32x4_shuffle(ac, bd, 2, 6, 3, 7)));
+    const vf b = a[count > 1 ? 1 : 0], c = a[count > 2 ? 2 : 0], d = a[count > 3 ? 3 : 0];
+    const vf ac = wasm_f32x4_add(wasm_i32x4_shuffle(*a, c, 0, 4, 1, 5), wasm_i32x4_shuffle(*a, c, 2, 6, 3, 7));
+    const vf bd = wasm_f32x4_add(wasm_i32x4_shuffle(b, d, 0, 4, 1, 5), wasm_i32x4_shuffle(b, d, 2, 6, 3, 7));
+    return wasm_f32x4_add(wasm_i32x4_shuffle(ac, bd, 0, 4, 1, 5), wasm_i32x4_shuffle(ac, bd, 2, 6, 3, 7));
 }
 
 /* ---- Eight bits ---- */

@@ -36,7 +36,11 @@
 #define vf_at_least KFN(vf_at_least)
 #define vf_pick KFN(vf_pick)
 #define vf_slide KFN(vf_slide)
-#define vf_sum4 KFN(vf_sum4)
+#define vf_sums KFN(vf_sums)
+#define vf_halves KFN(vf_halves)
+#define vf_quarters KFN(vf_quarters)
+#define vf_pairs KFN(vf_pairs)
+#define vf_four_sums KFN(vf_four_sums)
 #define vf_clamp KFN(vf_clamp)
 #define vf_from KFN(vf_from)
 #define vq KFN(vq)
@@ -137,20 +141,25 @@ static const char *KFN(vocabulary_fault_arithmetic)(const float *a, const float 
     return NULL;
 }
 
-static const char *KFN(vocabulary_fault_sum)(const float *a, const float *b, const float *c, const float *d)
+/* As many vectors as lanes, and all smaller counts of them. */
+static const char *KFN(vocabulary_fault_sum)(float of[VOCABULARY_LANES][VOCABULARY_LANES])
 {
-    const float *of[4] = {a, b, c, d};
-    float sums[4];
-    vf_sum4(sums, vf_load(a), vf_load(b), vf_load(c), vf_load(d));
-    for (int i = 0; i < 4; i++)
-        if (!vocabulary_same(sums[i], vocabulary_sum(of[i], VF_LANES)))
-            return "vf_sum4";
+    vf vectors[VOCABULARY_LANES];
+    for (int i = 0; i < VF_LANES; i++)
+        vectors[i] = vf_load(of[i]);
+    for (int count = 1; count <= VF_LANES; count++) {
+        float sums[VOCABULARY_LANES];
+        vf_store(sums, vf_sums(vectors, count));
+        for (int i = 0; i < count; i++)
+            if (!vocabulary_same(sums[i], vocabulary_sum(of[i], VF_LANES)))
+                return "vf_sums";
+    }
     return NULL;
 }
 
 static const char *KFN(vocabulary_fault_slide)(const float *a, const float *b)
 {
-    for (int n = 0; n < VF_LANES; n += 4) {
+    for (int n = 0; n < VF_LANES; n++) {
         float slid[VOCABULARY_LANES];
         vf_store(slid, vf_slide(vf_load(a), vf_load(b), n));
         for (int i = 0; i < VF_LANES; i++)
@@ -256,13 +265,14 @@ static const char *KFN(vocabulary_fault)(void)
                 fault = KFN(vocabulary_fault_clamp)(a + 1, b + 1, c + 1);
         }
     for (int seed = 0; seed < 50; seed++) {
-        float of[4][VOCABULARY_LANES];
-        for (int i = 0; i < 4 * VOCABULARY_LANES; i++)
-            of[i / VOCABULARY_LANES][i % VOCABULARY_LANES] = sinf((float)(seed * 64 + i)) * (float)(1 + i % 5);
+        float of[VOCABULARY_LANES][VOCABULARY_LANES];
+        for (int i = 0; i < VOCABULARY_LANES; i++)
+            for (int j = 0; j < VOCABULARY_LANES; j++)
+                of[i][j] = sinf((float)(seed * 256 + i * VOCABULARY_LANES + j)) * (float)(1 + (i + j) % 5);
         if (seed % 10 == 0)
-            of[seed / 10 % 4][seed % VF_LANES] = NAN;
+            of[seed / 10 % VF_LANES][seed % VF_LANES] = NAN;
         if (!fault)
-            fault = KFN(vocabulary_fault_sum)(of[0], of[1], of[2], of[3]);
+            fault = KFN(vocabulary_fault_sum)(of);
     }
     for (int seed = 0; seed < 50; seed++)
         if (!fault)
