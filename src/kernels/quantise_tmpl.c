@@ -8,7 +8,7 @@ struct quantiser {
 
 INLINE vf quantised(const struct quantiser *by, vf x)
 {
-    return vf_add(vf_clamp(vf_mul(x, by->factor), by->least, by->most), by->shift);
+    return vf_add(vf_below(vf_above(vf_mul(x, by->factor), by->least), by->most), by->shift);
 }
 
 static void quantise_row(vq *q, const float *x, ptrdiff_t count, const struct quantiser *by)

@@ -25,12 +25,15 @@ struct passing {
 
 INLINE vf score_of(const float *scores)
 {
-    return vf_clamp(vf_load(scores), vf_set1(-INFINITY), vf_set1(INFINITY)); /* NaN: -infinity */
+    return vf_above(vf_load(scores), vf_set1(-INFINITY)); /* NaN: -infinity */
 }
 
 /* Items `first` .. first + count - 1 of the lists, the first of them at `scores`, pass the slots from `at` on.  Each
  * moves into the place of the first item that is not at least as good, which moves on to the next slot, and so do all
  * behind it: of equals the one that came first stays ahead.  An empty slot is NaN, at least as good as nothing.
+ *
+ * Scores go by themselves, the larger stays: an item waits for the one before by a maximum alone, and not by a
+ * comparison and a choice.
  *
  * What is on its way for each item is in `passing`, and is the item itself where `is_first`. */
 APART void pass(struct slots slots, int32_t at, const float *scores, int32_t step, int32_t first, int32_t count,
@@ -49,9 +52,9 @@ APART void pass(struct slots slots, int32_t at, const float *scores, int32_t ste
         EACH (i, WIDTH) {
             const vf_truth stays = vf_at_least(score[i], new);
             const vf s_here = score[i], is_here = item[i];
-            score[i] = vf_pick(stays, s_here, s);
+            score[i] = vf_above(s_here, s);
             item[i] = vf_pick(stays, is_here, is);
-            s = vf_pick(stays, s, s_here);
+            s = vf_below(s, s_here);
             is = vf_pick(stays, is, is_here);
         }
         vf_store(passing->score + j * VF_LANES, s);

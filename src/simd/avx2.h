@@ -110,9 +110,14 @@ static inline vf vf_pick(vf_truth truth, vf a, vf b)
     return _mm256_blendv_ps(b, a, truth);
 }
 
-static inline vf vf_clamp(vf a, vf least, vf most)
+static inline vf vf_above(vf a, vf b)
 {
-    return _mm256_min_ps(_mm256_max_ps(a, least), most); /* of NaN and a number the second, of equals too */
+    return _mm256_max_ps(a, b); /* of NaN and a number the second, of equals too */
+}
+
+static inline vf vf_below(vf a, vf b)
+{
+    return _mm256_min_ps(a, b);
 }
 
 static inline vf vf_slide(vf a, vf b, const int n)

@@ -112,9 +112,14 @@ static inline vf vf_pick(vf_truth truth, vf a, vf b)
     return _mm512_mask_blend_ps(truth, b, a);
 }
 
-static inline vf vf_clamp(vf a, vf least, vf most)
+static inline vf vf_above(vf a, vf b)
 {
-    return _mm512_min_ps(_mm512_max_ps(a, least), most); /* as in avx2.h */
+    return _mm512_max_ps(a, b); /* as in avx2.h */
+}
+
+static inline vf vf_below(vf a, vf b)
+{
+    return _mm512_min_ps(a, b);
 }
 
 static inline vf vf_slide(vf a, vf b, const int n)

@@ -123,10 +123,14 @@ static inline vf vf_pick(vf_truth truth, vf a, vf b)
     return vbslq_f32(truth, a, b);
 }
 
-static inline vf vf_clamp(vf a, vf least, vf most)
+static inline vf vf_above(vf a, vf b)
 {
-    const vf above = vbslq_f32(vcgtq_f32(a, least), a, least);
-    return vbslq_f32(vcltq_f32(above, most), above, most);
+    return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
+
+static inline vf vf_below(vf a, vf b)
+{
+    return vbslq_f32(vcltq_f32(a, b), a, b);
 }
 
 static inline vf vf_slide(vf a, vf b, const int n)

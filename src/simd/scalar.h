@@ -160,13 +160,18 @@ static inline vf vf_pick(vf_truth truth, vf a, vf b) /* truth ? a : b */
     return b;
 }
 
-/* a > least ? a : least, then that < most ? that : most, so NaN becomes least. */
-static inline vf vf_clamp(vf a, vf least, vf most)
+/* The larger and the smaller of two, b where they are equal or either is NaN. */
+static inline vf vf_above(vf a, vf b)
 {
-    for (int i = 0; i < VF_LANES; i++) {
-        float value = a.v[i] > least.v[i] ? a.v[i] : least.v[i];
-        a.v[i] = value < most.v[i] ? value : most.v[i];
-    }
+    for (int i = 0; i < VF_LANES; i++)
+        a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+    return a;
+}
+
+static inline vf vf_below(vf a, vf b)
+{
+    for (int i = 0; i < VF_LANES; i++)
+        a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i];
     return a;
 }
 

@@ -131,9 +131,14 @@ static inline vf vf_pick(vf_truth truth, vf a, vf b)
     return wasm_v128_bitselect(a, b, truth);
 }
 
-static inline vf vf_clamp(vf a, vf least, vf most)
+static inline vf vf_above(vf a, vf b)
 {
-    return wasm_f32x4_pmin(most, wasm_f32x4_pmax(least, a)); /* of NaN and a number the first, of equals too */
+    return wasm_f32x4_pmax(b, a); /* of NaN and a number the first, of equals too */
+}
+
+static inline vf vf_below(vf a, vf b)
+{
+    return wasm_f32x4_pmin(b, a);
 }
 
 static inline vf vf_slide(vf a, vf b, const int n)

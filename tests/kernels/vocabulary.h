@@ -41,7 +41,8 @@
 #define vf_quarters KFN(vf_quarters)
 #define vf_pairs KFN(vf_pairs)
 #define vf_four_sums KFN(vf_four_sums)
-#define vf_clamp KFN(vf_clamp)
+#define vf_above KFN(vf_above)
+#define vf_below KFN(vf_below)
 #define vf_from KFN(vf_from)
 #define vq KFN(vq)
 #define vq_store KFN(vq_store)
@@ -169,20 +170,21 @@ static const char *KFN(vocabulary_fault_slide)(const float *a, const float *b)
     return NULL;
 }
 
-static const char *KFN(vocabulary_fault_clamp)(const float *a, const float *b, const float *c)
+static const char *KFN(vocabulary_fault_choice)(const float *a, const float *b, const float *c)
 {
-    float clamped[VOCABULARY_LANES];
-    float picked[VOCABULARY_LANES];
+    float above[VOCABULARY_LANES], below[VOCABULARY_LANES], picked[VOCABULARY_LANES];
     vq stored[VOCABULARY_LANES];
-    vf_store(clamped, vf_clamp(vf_load(a), vf_load(b), vf_load(c)));
+    vf_store(above, vf_above(vf_load(a), vf_load(b)));
+    vf_store(below, vf_below(vf_load(a), vf_load(b)));
     vf_store(picked, vf_pick(vf_at_least(vf_load(a), vf_load(b)), vf_load(c), vf_load(a)));
     vq_store(stored, vf_load(a));
     for (int i = 0; i < VF_LANES; i++) {
-        const float above = a[i] > b[i] ? a[i] : b[i];
         uint32_t bits;
         memcpy(&bits, a + i, sizeof bits);
-        if (!vocabulary_same(clamped[i], above < c[i] ? above : c[i]))
-            return "vf_clamp";
+        if (!vocabulary_same(above[i], a[i] > b[i] ? a[i] : b[i]))
+            return "vf_above";
+        if (!vocabulary_same(below[i], a[i] < b[i] ? a[i] : b[i]))
+            return "vf_below";
         if (!vocabulary_same(picked[i], a[i] >= b[i] ? c[i] : a[i]))
             return "vf_at_least or vf_pick";
         if (!isnan(a[i]) && stored[i] != (vq)(bits & 127))
@@ -262,7 +264,7 @@ static const char *KFN(vocabulary_fault)(void)
             if (!fault)
                 fault = KFN(vocabulary_fault_slide)(a + 1, b + 1);
             if (!fault)
-                fault = KFN(vocabulary_fault_clamp)(a + 1, b + 1, c + 1);
+                fault = KFN(vocabulary_fault_choice)(a + 1, b + 1, c + 1);
         }
     for (int seed = 0; seed < 50; seed++) {
         float of[VOCABULARY_LANES][VOCABULARY_LANES];
