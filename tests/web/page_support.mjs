@@ -159,16 +159,21 @@ export const WIDE_PICTURE = encodePng(
 /** Until a model of other inputs has answered.  @param {Page} page  @param {string} model */
 export const untilAnswered = (page, model) => page.waitForSelector(`.result[data-model="${model}"][data-class]:not([data-class=""])`);
 
-/** @param {Page} page */
-export const photoUrl = (page) => page.$eval('#photo canvas', (canvas) => canvas.toDataURL());
+const PHOTO = '#photo canvas';
 
-/** Until the photograph is another.  @param {Page} page  @param {string} before */
-export async function untilOther(page, before) {
+/** @param {Page} page  @param {string} canvas */
+export const pictureUrl = (page, canvas) => page.$eval(canvas, (element) => element.toDataURL());
+
+/** @param {Page} page */
+export const photoUrl = (page) => pictureUrl(page, PHOTO);
+
+/** Until the picture is another.  @param {Page} page  @param {string} before  @param {string} [canvas] */
+export async function untilOther(page, before, canvas = PHOTO) {
   for (let tries = 0; tries < 600; tries++) {
-    if ((await photoUrl(page)) !== before) return;
+    if ((await pictureUrl(page, canvas)) !== before) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  assert.fail('the photograph stays');
+  assert.fail('the picture stays');
 }
 
 /** What the network is shown: RGB, 32 x 32.  @param {Page} page  @returns {Promise<number[]>} */
