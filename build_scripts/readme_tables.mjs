@@ -118,17 +118,17 @@ function peers() {
   return lines.join('\n');
 }
 
-// ---- Two machines ----
+// ---- Machine beside machine ----
 
 /** Folders of results and whose they are, that of all other tables first. */
-const MACHINES = { '.': 'Zen 4', 'ice-lake': 'Ice Lake' };
+const MACHINES = { '.': 'Zen 4', 'zen-5': 'Zen 5', 'ice-lake': 'Ice Lake' };
 
-/** A table of `cells` for each machine side by side in each column, named `<column>: <machine>`. */
+/** A table of `cells`, each of which holds one figure for each machine, in the order that `heading` ends with. */
 function byMachine(heading, columns, names, cells) {
-  const machines = Object.values(MACHINES);
-  const titles = columns.flatMap((column) => machines.map((machine) => `${column}: ${machine}`));
-  const lines = [`| ${[heading, ...titles].join(' | ')} |`, `|---|${'---:|'.repeat(titles.length)}`];
-  for (const name of names) lines.push(`| ${[name, ...columns.flatMap((_, i) => machines.map((_, m) => cells(name, i, m)))].join(' | ')} |`);
+  const machines = Object.keys(MACHINES).map((_, machine) => machine);
+  const lines = [`| ${[`${heading}: ${Object.values(MACHINES).join(', ')}`, ...columns].join(' | ')} |`, `|---|${'---:|'.repeat(columns.length)}`];
+  for (const name of names)
+    lines.push(`| ${[name, ...columns.map((_, column) => machines.map((machine) => cells(name, column, machine)).join(', '))].join(' | ')} |`);
   return lines.join('\n');
 }
 
